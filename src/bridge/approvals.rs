@@ -1,0 +1,296 @@
+//! `POST /orchestrate/approve-response` and the approval queue (`http-api.md` §3).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query as RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::query::Query;
+use super::request::About;
+use super::{ApiError, Bridge};
+use crate::domain::{Confidence, DraftId, Phone};
+use crate::engine::answers::{self, stamp};
+use crate::events::{ApprovalDecided, Fields, Received};
+use crate::store::deliveries::{self, Delivery};
+use crate::store::drafts::{self, Draft, DraftFilter};
+use crate::store::{audit, drafts::of_workflow};
+
+/// How long a decider waits for the text to reach the agent.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn decide(
+    State(bridge): State<Bridge>,
+    Extension(about): Extension<About>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let received = Received {
+        at: bridge.clock.now(),
+        idempotency_key: None,
+    };
+    let mut command = ApprovalDecided::parse(&Fields::from_json(&body?)?, received)?;
+    let header = headers
+        .get("x-manager-id")
+        .and_then(|v| v.to_str().ok())
+        .map(str::trim);
+    let header = header
+        .filter(|id| (1..=100).contains(&id.len()))
+        .map(str::to_owned);
+    command.manager_id = command.manager_id.or(header);
+    let mut sent = bridge.send(&command, &about, &[])?;
+    match sent.answer(PATIENCE).await? {
+        Some(answer) => render(answer.status, answer.body),
+        // The text is slow to leave; the decision may be there.
+        None => decided_meanwhile(&bridge, &command, &about).await,
+    }
+}
+
+fn render(status: u16, body: Value) -> Result<Response, ApiError> {
+    if status >= 400 {
+        return Err(ApiError::ready(status, body));
+    }
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    Ok((status, Json(body)).into_response())
+}
+
+async fn decided_meanwhile(
+    bridge: &Bridge,
+    command: &ApprovalDecided,
+    about: &About,
+) -> Result<Response, ApiError> {
+    let id = command
+        .response_queue_id
+        .as_deref()
+        .and_then(DraftId::parse);
+    let draft = match id {
+        Some(id) => drafts::with_id(&bridge.db, id).await?,
+        None => None,
+    };
+    let same = |draft: &Draft| draft.approval_action.as_deref() == Some(command.action.as_str());
+    let Some(draft) = draft.filter(same) else {
+        return Err(ApiError::unavailable(
+            "The decision could not be taken in time; sending it again is safe",
+            json!({ "may_still_be_processed": true }),
+        ));
+    };
+    let sent = deliveries::of_drafts(&bridge.db, &[draft.id.0])
+        .await?
+        .pop();
+    let now = bridge.clock.now();
+    let (status, body) =
+        answers::approval(&draft, sent.as_ref(), false, &about.correlation_id, now);
+    render(status, body)
+}
+
+pub(super) async fn list(
+    State(bridge): State<Bridge>,
+    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+) -> Result<Json<Value>, ApiError> {
+    let filter = filter(parameters)?;
+    let (page, total) = drafts::list(&bridge.db, &filter).await?;
+    let ids: Vec<_> = page.iter().map(|draft| draft.id.0).collect();
+    let sent: HashMap<DraftId, Delivery> = deliveries::of_drafts(&bridge.db, &ids)
+        .await?
+        .into_iter()
+        .map(|delivery| (delivery.draft_id, delivery))
+        .collect();
+    let items: Vec<Value> = page
+        .iter()
+        .map(|draft| item(&bridge, draft, sent.get(&draft.id)))
+        .collect();
+    let shown = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    Ok(Json(json!({
+        "items": items,
+        "total": total,
+        "limit": filter.limit,
+        "offset": filter.offset,
+        "has_more": filter.offset.saturating_add(shown) < total,
+    })))
+}
+
+fn filter(parameters: HashMap<String, String>) -> Result<DraftFilter, ApiError> {
+    let query = Query::new(parameters);
+    let statuses = [
+        "pending",
+        "approved",
+        "modified",
+        "escalated",
+        "auto_sent",
+        "expired",
+        "superseded",
+        "suppressed",
+        "all",
+    ];
+    let status = query.one_of("status", "pending", &statuses);
+    let order = query.one_of("order", "asc", &["asc", "desc"]);
+    let (limit, offset) = query.page();
+    let phone = query
+        .text("phone_number")
+        .and_then(|text| match Phone::parse(&text) {
+            Ok(phone) => Some(phone.as_str().to_owned()),
+            Err(error) => {
+                query.fault("phone_number", &error.to_string());
+                None
+            }
+        });
+    let score = |name| query.number(name, 0.0..=1.0, "must be between 0 and 1");
+    let filter = DraftFilter {
+        status: (status != "all").then_some(status),
+        conversation: query.text("conversation_id"),
+        tenant: query.text("tenant_id"),
+        phone,
+        min_confidence: score("min_confidence"),
+        max_confidence: score("max_confidence"),
+        descending: order == "desc",
+        limit,
+        offset,
+    };
+    query.finish()?;
+    Ok(filter)
+}
+
+pub(super) async fn one(
+    State(bridge): State<Bridge>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let draft = match DraftId::parse(&id) {
+        Some(id) => drafts::with_id(&bridge.db, id).await?,
+        None => None,
+    };
+    let Some(draft) = draft else {
+        return Err(ApiError::not_found(
+            "Response queue item not found",
+            json!({ "response_queue_id": id }),
+        ));
+    };
+    let sent = deliveries::of_drafts(&bridge.db, &[draft.id.0])
+        .await?
+        .pop();
+    let mut body = item(&bridge, &draft, sent.as_ref());
+    body["context"] = context(&draft.context);
+    if let Some(successor) = draft.superseded_by {
+        body["superseded_by"] = json!(of_workflow(&bridge.db, successor).await?);
+    }
+    let audit = audit::of_draft(&bridge.db, draft.id).await?;
+    body["audit"] = audit
+        .iter()
+        .map(|entry| {
+            json!({
+                "id": entry.id,
+                "action": entry.action,
+                "original_response": entry.original,
+                "final_response": entry.final_response,
+                "reason": entry.reason,
+                "notes": entry.notes,
+                "approved_by": entry.by,
+                "created_at": stamp(entry.at),
+            })
+        })
+        .collect();
+    Ok(Json(body))
+}
+
+/// What the model saw: amounts as numbers of dollars, as everywhere outside.
+fn context(stored: &Value) -> Value {
+    let tenant = &stored["tenant"];
+    let dollars = |value: &Value| {
+        value
+            .as_i64()
+            .map(|cents| crate::domain::Cents(cents).dollars())
+    };
+    let tenant = if tenant.is_null() {
+        Value::Null
+    } else {
+        json!({
+            "tenant_name": tenant["tenant_name"],
+            "amount_owed": dollars(&tenant["amount_owed"]),
+            "tenant_portion": dollars(&tenant["tenant_portion"]),
+            "days_late": tenant["days_late"],
+            "payment_reliability_score": tenant["payment_reliability_score"],
+            "failed_payment_plans": tenant["failed_payment_plans"],
+            "language_preference": tenant["language_preference"],
+        })
+    };
+    let entries = stored["history"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let history: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            let outbound = entry["outbound"].as_bool().unwrap_or(false);
+            json!({
+                "direction": if outbound { "outbound" } else { "inbound" },
+                "content": entry["content"],
+                "at": entry["at"],
+                "delivery_status": entry["delivery_status"],
+            })
+        })
+        .collect();
+    json!({ "tenant": tenant, "history": history })
+}
+
+/// One item as lists show it.
+fn item(bridge: &Bridge, draft: &Draft, delivery: Option<&Delivery>) -> Value {
+    let waited = bridge.clock.now() - draft.created_at;
+    #[expect(clippy::cast_precision_loss)]
+    let hours = (waited.num_seconds() as f64 / 36.0).round() / 100.0;
+    let sends = matches!(draft.status.as_str(), "approved" | "modified" | "auto_sent");
+    let plan = draft.plan.map(|plan| {
+        let weeks = plan.weeks.map(i64::from);
+        json!({
+            "payment_plan_id": null,
+            "weekly_amount": plan.weekly_amount.dollars(),
+            "weeks": weeks,
+            "total_amount": weeks.map(|w| crate::domain::Cents(plan.weekly_amount.0.saturating_mul(w)).dollars()),
+            "status": null,
+        })
+    });
+    json!({
+        "id": draft.id,
+        "response_queue_id": draft.id,
+        "workflow_id": draft.workflow_id,
+        "conversation_id": draft.conversation_id,
+        "tenant_id": draft.tenant_id,
+        "tenant_name": draft.tenant_name,
+        "phone_number": draft.phone,
+        "tenant_message": draft.tenant_message,
+        "ai_response": draft.ai_response,
+        "ai_response_en": draft.ai_response_en,
+        "language": draft.language,
+        "confidence_score": draft.confidence,
+        "confidence_percent": Confidence::percent(draft.confidence),
+        "status": draft.status,
+        "routing_reason": draft.routing_reason,
+        "escalation_triggers": draft.triggers,
+        "degraded": draft.degraded,
+        "payment_plan": plan,
+        "superseded_by": null,
+        "waiting_time_hours": hours,
+        "expires_at": draft.expires_at.map(stamp),
+        "approval_action": draft.approval_action,
+        "manager_action": draft.approval_action,
+        "modified_response": draft.modified_response,
+        "final_response": draft.final_response,
+        "actioned_by": draft.actioned_by,
+        "actioned_at": draft.actioned_at.map(stamp),
+        "delivery": delivery.map(|d| json!({
+            "status": answers::delivery_status(sends, delivery),
+            "sms_message_id": d.sms_message_id,
+            "twilio_sid": d.twilio_sid,
+            "attempts": d.attempts,
+            "last_error": d.last_error,
+        })),
+        "model": draft.model,
+        "prompt_version": draft.prompt_version,
+        "tokens": draft.tokens.map(|(prompt, completion)| json!({"prompt": prompt, "completion": completion})),
+        "created_at": stamp(draft.created_at),
+        "updated_at": stamp(draft.updated_at),
+    })
+}

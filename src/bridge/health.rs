@@ -1,0 +1,42 @@
+//! Health, readiness, metrics (`http-api.md` §1).
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Value, json};
+
+use super::{ApiError, Bridge};
+use crate::engine::answers::stamp;
+use crate::ops::sidecar;
+
+/// 200 while the process can answer; asks nobody.
+pub(super) async fn health(State(bridge): State<Bridge>) -> Json<Value> {
+    let health = &bridge.health;
+    Json(json!({
+        "status": if health.is_degraded() { "degraded" } else { "healthy" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": health.uptime().as_secs_f64(),
+        "timestamp": stamp(bridge.clock.now()),
+        "service_name": "orchestrator-service",
+        "checks": {
+            "database": if health.database() { "healthy" } else { "unhealthy" },
+            "openai": if bridge.model_configured { "configured" } else { "not_configured" },
+        },
+    }))
+}
+
+pub(super) async fn ready(State(bridge): State<Bridge>) -> Response {
+    sidecar::readiness(&bridge.health)
+}
+
+pub(super) async fn livez() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+pub(super) async fn metrics(State(bridge): State<Bridge>) -> Result<Response, ApiError> {
+    let text = bridge
+        .metrics
+        .text()
+        .map_err(|_| ApiError::unavailable("Metrics cannot be shown", json!({})))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

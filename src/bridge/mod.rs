@@ -1,0 +1,115 @@
+//! The HTTP side: a request becomes an event, and whoever sent it waits for what becomes of it.
+//!
+//! The bridge reads the database and never writes it: consumers alone change state, so a message
+//! published straight to the subject has the same outcome as a request.
+
+mod approvals;
+mod command;
+mod health;
+mod problem;
+mod query;
+mod request;
+mod sms;
+mod workflow;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use sqlx::PgPool;
+
+pub use command::Waiting;
+pub use problem::ApiError;
+
+use crate::config::Env;
+use crate::engine::Clock;
+use crate::engine::publisher::Publisher;
+use crate::ops::health::Health;
+use crate::ops::metrics::Metrics;
+
+/// How the bridge listens and waits.
+#[derive(Debug, Clone)]
+pub struct BridgeSettings {
+    /// `HOST`.
+    pub host: String,
+    /// `PORT`.
+    pub port: u16,
+    /// `SYNC_BUDGET_MS`: how long a text's caller waits for the decision; 0 never.
+    pub sync_budget: Duration,
+    /// `ACCEPT_TIMEOUT_MS`: how long any caller waits until the service must have taken the request.
+    pub accept_timeout: Duration,
+}
+
+impl BridgeSettings {
+    /// Reads the bridge's variables.
+    pub fn read(env: &Env) -> Self {
+        if env.boolean("AUTH_ENABLED", true) {
+            env.fault(
+                "AUTH_ENABLED",
+                "is true, but this version cannot check tokens yet: set AUTH_ENABLED=false, and only on a private network",
+            );
+        }
+        Self {
+            host: env.text("HOST", "::"),
+            port: env.number("PORT", 8000),
+            sync_budget: env.millis("SYNC_BUDGET_MS", 1800),
+            accept_timeout: env.millis("ACCEPT_TIMEOUT_MS", 5000),
+        }
+    }
+}
+
+/// What the handlers use.
+#[derive(Clone)]
+pub struct Bridge {
+    /// For reading.
+    pub db: PgPool,
+    /// For publishing.
+    pub publisher: Publisher,
+    /// For waiting.
+    pub waiting: Waiting,
+    /// What is known about ourselves.
+    pub health: Arc<Health>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+    /// How.
+    pub settings: BridgeSettings,
+    /// A model key is configured.
+    pub model_configured: bool,
+}
+
+/// The largest request body (`http-api.md` §0.1).
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// All routes, also under `/api/v1`.
+pub fn router(bridge: Bridge) -> Router {
+    let routes = Router::new()
+        .route("/health", get(health::health))
+        .route("/health/ready", get(health::ready))
+        .route("/readyz", get(health::ready))
+        .route("/livez", get(health::livez))
+        .route("/orchestrate/sms-received", post(sms::received))
+        .route("/orchestrate/approve-response", post(approvals::decide))
+        .route("/orchestrate/approvals", get(approvals::list))
+        .route("/orchestrate/approvals/{id}", get(approvals::one))
+        .route(
+            "/orchestrate/workflow/{conversation_id}/status",
+            get(workflow::status),
+        )
+        .route("/metrics", get(health::metrics));
+    Router::new()
+        .nest("/api/v1", routes.clone())
+        .merge(routes)
+        .fallback(problem::unknown_path)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(
+            bridge.clone(),
+            request::about,
+        ))
+        .with_state(bridge)
+}

@@ -1,0 +1,64 @@
+//! What every request has: a correlation id, a path, a place in the metrics.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Bridge;
+use crate::engine::envelope::is_correlation_id;
+
+/// A request as its handlers and its errors see it.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    /// The caller's, or a new one.
+    pub correlation_id: String,
+    /// For `instance` in errors.
+    pub path: String,
+}
+
+/// Finds or makes the correlation id, puts it on the answer, and measures.
+pub(super) async fn about(
+    State(bridge): State<Bridge>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let given = request
+        .headers()
+        .get("x-correlation-id")
+        .and_then(|v| v.to_str().ok());
+    let correlation_id = match given {
+        Some(id) if is_correlation_id(id) => id.to_owned(),
+        _ => uuid::Uuid::new_v4().to_string(),
+    };
+    let path = request.uri().path().to_owned();
+    // The pattern, never the path: a path holds ids, and every id would be a metric of its own.
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .trim_start_matches("/api/v1")
+        .to_owned();
+    let method = request.method().as_str().to_owned();
+    let about = About {
+        correlation_id: correlation_id.clone(),
+        path,
+    };
+    request.extensions_mut().insert(about.clone());
+    let started = Instant::now();
+    let mut response = next.run(request).await;
+    if let Some(error) = response.extensions_mut().remove::<super::ApiError>() {
+        response = error.render(&about, bridge.clock.now());
+    }
+    bridge
+        .metrics
+        .request_seconds
+        .with_label_values(&[route.as_str(), &method, response.status().as_str()])
+        .observe(started.elapsed().as_secs_f64());
+    if let Ok(value) = HeaderValue::from_str(&correlation_id) {
+        response.headers_mut().insert("x-correlation-id", value);
+    }
+    response
+}

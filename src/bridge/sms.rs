@@ -1,0 +1,159 @@
+//! `POST /orchestrate/sms-received` (`http-api.md` §2).
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::command::Command;
+use super::request::About;
+use super::{ApiError, Bridge};
+use crate::engine::answers;
+use crate::events::{Fields, Received, SmsReceived};
+use crate::store::{texts, workflows};
+
+/// How a caller wants to be answered (RFC 7240).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preference {
+    /// As configured.
+    None,
+    /// As soon as the text is stored.
+    RespondAsync,
+    /// Within so many seconds.
+    Wait(u64),
+}
+
+impl Preference {
+    fn read(headers: &HeaderMap) -> Self {
+        let all = headers
+            .get_all("prefer")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        for token in all.flat_map(|value| value.split([',', ';'])) {
+            let token = token.trim().to_ascii_lowercase();
+            if token == "respond-async" {
+                return Self::RespondAsync;
+            }
+            let seconds = token
+                .strip_prefix("wait=")
+                .and_then(|n| n.trim().parse().ok());
+            if let Some(seconds) = seconds {
+                return Self::Wait(seconds);
+            }
+        }
+        Self::None
+    }
+
+    fn applied(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::RespondAsync => Some("respond-async".to_owned()),
+            Self::Wait(seconds) => Some(format!("wait={}", seconds.min(LONGEST_WAIT))),
+        }
+    }
+}
+
+/// The longest `Prefer: wait`, in seconds.
+const LONGEST_WAIT: u64 = 10;
+
+pub(super) async fn received(
+    State(bridge): State<Bridge>,
+    Extension(about): Extension<About>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let key = headers
+        .get("idempotency-key")
+        .map(|v| v.to_str().unwrap_or_default());
+    let received = Received {
+        at: bridge.clock.now(),
+        idempotency_key: key,
+    };
+    let sms = SmsReceived::parse(&Fields::from_json(&body?)?, received)?;
+    let preference = Preference::read(&headers);
+    let budget = match preference {
+        Preference::None => bridge.settings.sync_budget,
+        Preference::RespondAsync => Duration::ZERO,
+        Preference::Wait(seconds) => Duration::from_secs(seconds.min(LONGEST_WAIT)),
+    };
+    let extra: &[_] = if budget.is_zero() {
+        &[("Prefer", "respond-async")]
+    } else {
+        &[]
+    };
+    let mut command = bridge.send(&sms, &about, extra)?;
+    let (status, body) = outcome(&bridge, &mut command, budget).await?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    if status.is_client_error() || status.is_server_error() {
+        return Err(ApiError::ready(status.as_u16(), body));
+    }
+    let mut response = (status, Json(body)).into_response();
+    if let Some(applied) = preference
+        .applied()
+        .and_then(|p| HeaderValue::from_str(&p).ok())
+    {
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    Ok(response)
+}
+
+/// Waits for the decision; when the budget is spent, for the proof that the text is stored.
+async fn outcome(
+    bridge: &Bridge,
+    command: &mut Command,
+    budget: Duration,
+) -> Result<(u16, Value), ApiError> {
+    let started = tokio::time::Instant::now();
+    if !budget.is_zero()
+        && let Some(answer) = command.answer(budget).await?
+    {
+        return Ok((answer.status, answer.body));
+    }
+    let give_up = started + bridge.settings.accept_timeout.max(budget);
+    loop {
+        if !budget.is_zero()
+            && let Some(workflow) = texts::workflow_of_event(&bridge.db, command.event).await?
+            && let Some(workflow) = workflows::with_id(&bridge.db, workflow).await?
+        {
+            return Ok(answers::sms_received(&workflow, false, bridge.clock.now()));
+        }
+        let left = give_up.saturating_duration_since(tokio::time::Instant::now());
+        if left.is_zero() {
+            return Err(ApiError::unavailable(
+                "The text could not be stored in time; sending it again with the same key is safe",
+                json!({ "may_still_be_processed": true }),
+            ));
+        }
+        let look_again = if budget.is_zero() {
+            left
+        } else {
+            left.min(Duration::from_millis(100))
+        };
+        if let Some(answer) = command.answer(look_again).await? {
+            return Ok((answer.status, answer.body));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preferences_are_read() {
+        let read = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            Preference::read(&headers)
+        };
+        assert_eq!(read("respond-async"), Preference::RespondAsync);
+        assert_eq!(read("return=minimal, wait=3"), Preference::Wait(3));
+        assert_eq!(read("wait=99").applied().as_deref(), Some("wait=10"));
+        assert_eq!(read("wait=soon"), Preference::None);
+    }
+}

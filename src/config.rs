@@ -1,0 +1,364 @@
+//! Joins the parts' settings, read from the environment and checked at start. Every error names
+//! its variable. The complete list with defaults: `.env.example`, compared by a test.
+
+mod env;
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+
+pub use env::{ConfigError, Env};
+
+use crate::bridge::BridgeSettings;
+use crate::domain::{Cents, Confidence};
+use crate::engine::Names;
+use crate::engine::runner::EngineSettings;
+use crate::neighbours::RetrySettings;
+use crate::neighbours::caller::Address;
+use crate::neighbours::model::ModelSettings;
+use crate::neighbours::notifications::NotificationSettings;
+use crate::neighbours::sms_agent::SmsAgentSettings;
+use crate::ops::telemetry::LogSettings;
+use crate::rules::prompt::PromptLimits;
+use crate::rules::routing::{Autonomy, RoutingSettings};
+use crate::stages::deliver::DeliverSettings;
+use crate::stages::draft::DraftSettings;
+use crate::stages::intake::IntakeSettings;
+use crate::stages::{Handover, StageSettings};
+use crate::store::DatabaseSettings;
+
+/// Everything the service can be told.
+#[derive(Clone)]
+pub struct Config {
+    /// Logs.
+    pub log: LogSettings,
+    /// Postgres.
+    pub database: DatabaseSettings,
+    /// NATS.
+    pub nats: NatsSettings,
+    /// The HTTP side.
+    pub bridge: BridgeSettings,
+    /// `SIDECAR_PORT`.
+    pub sidecar_port: u16,
+    /// Where the neighbours are and how they are spoken to.
+    pub neighbours: NeighbourSettings,
+    /// How messages are treated.
+    pub engine: EngineSettings,
+    /// The stages' own.
+    pub stages: StageSettings,
+    /// `SETUP_ON_START`: create missing tables, streams and consumers when starting.
+    pub setup_on_start: bool,
+}
+
+/// How to reach NATS.
+#[derive(Debug, Clone)]
+pub struct NatsSettings {
+    /// `NATS_URL`, comma-separated.
+    pub servers: Vec<String>,
+    /// `NATS_CREDS`: a credentials file.
+    pub credentials: Option<String>,
+    /// `NATS_USER`, `NATS_PASSWORD`.
+    pub user: Option<(String, SecretString)>,
+    /// `NATS_SUBJECT_PREFIX`.
+    pub names: Names,
+    /// `NATS_REPLICAS`: overrides the files' number of replicas, 3 on a cluster.
+    pub replicas: Option<u64>,
+}
+
+/// Where the neighbours are.
+#[derive(Clone)]
+pub struct NeighbourSettings {
+    /// `MONITOR_URL`, alias `COLLECTIONS_MONITOR_URL`.
+    pub monitor: Address,
+    /// `SMS_AGENT_URL`.
+    pub sms_agent: Address,
+    /// `NOTIFICATION_URL`, alias `NOTIFICATION_SERVICE_URL`.
+    pub notifications: Address,
+    /// `NEIGHBOUR_TIMEOUT_SECONDS`: for reads on a text's way.
+    pub read_timeout: Duration,
+    /// Repeats.
+    pub retry: RetrySettings,
+    /// The agent's.
+    pub agent: SmsAgentSettings,
+    /// The managers'.
+    pub notification: NotificationSettings,
+    /// The model's.
+    pub model: ModelSettings,
+}
+
+impl Config {
+    /// Reads and checks everything; all faults at once.
+    pub fn read(env: &Env) -> Result<Self, ConfigError> {
+        let config = Self {
+            log: LogSettings {
+                filter: env.text("LOG_LEVEL", "info"),
+                json: env.one_of("LOG_FORMAT", "json", &["json", "text"]) == "json",
+            },
+            database: database(env),
+            nats: nats(env),
+            bridge: BridgeSettings::read(env),
+            sidecar_port: env.number_of(&["SIDECAR_PORT", "METRICS_PORT"], 9090),
+            neighbours: neighbours(env),
+            engine: EngineSettings {
+                concurrency: env.number("STAGE_CONCURRENCY", 512),
+                max_attempts: env.number("MAX_ATTEMPTS", 10),
+                commit_shards: env.number("COMMIT_SHARDS", 3),
+                shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),
+            },
+            stages: stages(env),
+            setup_on_start: env.boolean("SETUP_ON_START", true),
+        };
+        let routing = &config.stages.routing;
+        if routing.approval_from > routing.auto_above {
+            env.fault(
+                "MANUAL_APPROVAL_MIN_CONFIDENCE",
+                "must not be above AUTO_APPROVAL_CONFIDENCE",
+            );
+        }
+        let look_after = config
+            .stages
+            .deliver
+            .look_after
+            .to_std()
+            .unwrap_or_default();
+        if look_after <= config.neighbours.agent.send_timeout + Duration::from_secs(2) {
+            env.fault(
+                "SMS_LOOK_AFTER_SECONDS",
+                "must be more than 2 s longer than SMS_SEND_TIMEOUT_SECONDS, or a text under way is sent again",
+            );
+        }
+        env.finish()?;
+        Ok(config)
+    }
+}
+
+fn database(env: &Env) -> DatabaseSettings {
+    let url = env.secret_of(&["DATABASE_URL", "SUPABASE_DB_URL"]);
+    if url.is_none() {
+        env.fault(
+            "DATABASE_URL",
+            "is required, e.g. postgres://user:password@localhost:5432/orchestrator",
+        );
+    }
+    let settings = DatabaseSettings {
+        url: url.unwrap_or_else(|| SecretString::from("")),
+        max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10),
+        statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+    };
+    // The fault is not quoted: it may hold the password.
+    if settings.options().is_err() {
+        env.fault("DATABASE_URL", "is not a postgres:// address");
+    }
+    settings
+}
+
+fn nats(env: &Env) -> NatsSettings {
+    let names = Names::with_prefix(env.optional("NATS_SUBJECT_PREFIX").as_deref());
+    let names = names.unwrap_or_else(|error| {
+        env.fault("NATS_SUBJECT_PREFIX", &error.to_string());
+        Names::default()
+    });
+    let servers = env.text("NATS_URL", "nats://localhost:4222");
+    let replicas = env
+        .optional("NATS_REPLICAS")
+        .map(|_| env.number("NATS_REPLICAS", 1_u64));
+    NatsSettings {
+        servers: servers
+            .split(',')
+            .map(|s| s.trim().to_owned())
+            .filter(|s| !s.is_empty())
+            .collect(),
+        credentials: env.optional("NATS_CREDS"),
+        user: env
+            .optional("NATS_USER")
+            .zip(env.secret_of(&["NATS_PASSWORD"])),
+        names,
+        replicas,
+    }
+}
+
+fn neighbours(env: &Env) -> NeighbourSettings {
+    let address = |names: &[&str], default: &str, token: &str| {
+        let base = env.text_of(names, default);
+        if !(base.starts_with("http://") || base.starts_with("https://")) {
+            env.fault(names[0], "must begin with http:// or https://");
+        }
+        Address::new(&base, env.secret_of(&[token]))
+    };
+    let retry = RetrySettings {
+        base: env.millis("RETRY_BASE_MS", 1000),
+        times: env.number("RETRY_TIMES", 3),
+    };
+    let zone = env.text("SMS_AGENT_TIMEZONE", "UTC");
+    let recipients = env.text("MANAGER_EMAIL", "manager@company.com");
+    NeighbourSettings {
+        monitor: address(
+            &["MONITOR_URL", "COLLECTIONS_MONITOR_URL"],
+            "http://localhost:8001",
+            "UPSTREAM_AUTH_TOKEN_COLLECTIONS_MONITOR",
+        ),
+        sms_agent: address(
+            &["SMS_AGENT_URL"],
+            "http://localhost:8002",
+            "UPSTREAM_AUTH_TOKEN_SMS_AGENT",
+        ),
+        notifications: address(
+            &["NOTIFICATION_URL", "NOTIFICATION_SERVICE_URL"],
+            "http://localhost:8003",
+            "UPSTREAM_AUTH_TOKEN_NOTIFICATION_SERVICE",
+        ),
+        read_timeout: env.seconds("NEIGHBOUR_TIMEOUT_SECONDS", 5.0),
+        retry,
+        agent: SmsAgentSettings {
+            zone: zone.parse().unwrap_or_else(|_| {
+                env.fault(
+                    "SMS_AGENT_TIMEZONE",
+                    "must be a time zone such as UTC or America/New_York",
+                );
+                chrono_tz::UTC
+            }),
+            send_timeout: env.seconds("SMS_SEND_TIMEOUT_SECONDS", 30.0),
+        },
+        notification: NotificationSettings {
+            recipients: recipients
+                .split(',')
+                .map(|r| r.trim().to_owned())
+                .filter(|r| !r.is_empty())
+                .collect(),
+        },
+        model: ModelSettings {
+            key: env.secret_of(&["OPENAI_API_KEY"]),
+            base: env.text("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+            model: env.text("OPENAI_MODEL", "gpt-4-turbo"),
+            temperature: env.float("OPENAI_TEMPERATURE", 0.7),
+            max_tokens: env.number("OPENAI_MAX_TOKENS", 600),
+            timeout: env.seconds("OPENAI_TIMEOUT_SECONDS", 20.0),
+            retry,
+        },
+    }
+}
+
+fn stages(env: &Env) -> StageSettings {
+    let score = |name: &str, default: f64| {
+        Confidence::new(env.float(name, default)).unwrap_or_else(|| {
+            env.fault(name, "must be between 0 and 1");
+            Confidence::ONE
+        })
+    };
+    let min_weekly = Cents::parse(&env.text("MIN_WEEKLY_PAYMENT", "25")).unwrap_or_else(|| {
+        env.fault("MIN_WEEKLY_PAYMENT", "must be an amount in dollars");
+        Cents(2500)
+    });
+    let max_weeks = env.number("MAX_PAYMENT_WEEKS", 12);
+    let autonomy = match env
+        .one_of("AUTONOMY_MODE", "auto", &["auto", "draft_only", "off"])
+        .as_str()
+    {
+        "draft_only" => Autonomy::DraftOnly,
+        "off" => Autonomy::Off,
+        _ => Autonomy::Auto,
+    };
+    let delta = |name: &str, default: f64| {
+        TimeDelta::from_std(env.seconds(name, default)).unwrap_or(TimeDelta::MAX)
+    };
+    let hours = |name: &str, default: u32| TimeDelta::hours(i64::from(env.number(name, default)));
+    StageSettings {
+        intake: IntakeSettings {
+            dedupe_window: delta("DEDUPE_WINDOW_SECONDS", 30.0),
+        },
+        draft: DraftSettings {
+            limits: PromptLimits {
+                min_weekly,
+                max_weeks,
+            },
+            parallel: env.number("MODEL_MAX_PARALLEL", 200),
+        },
+        routing: RoutingSettings {
+            autonomy,
+            auto_above: score("AUTO_APPROVAL_CONFIDENCE", 0.85),
+            auto_inclusive: env.boolean("AUTO_APPROVAL_INCLUSIVE", false),
+            approval_from: score("MANUAL_APPROVAL_MIN_CONFIDENCE", 0.60),
+            min_weekly,
+            max_weeks,
+            approval_timeout: hours("APPROVAL_TIMEOUT_HOURS", 24),
+        },
+        deliver: DeliverSettings {
+            parallel: env.number("SMS_MAX_PARALLEL", 10),
+            look_after: delta("SMS_LOOK_AFTER_SECONDS", 35.0),
+            give_up_after: hours("SMS_GIVE_UP_HOURS", 24),
+            retry_base: env.millis("SMS_RETRY_BASE_MS", 1000),
+        },
+        handover: Handover {
+            assignee: env.text("ESCALATION_DEFAULT_ASSIGNEE", "supervisor_team"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let mut all = vec![
+            ("DATABASE_URL", "postgres://localhost/x"),
+            ("AUTH_ENABLED", "false"),
+        ];
+        all.extend_from_slice(pairs);
+        Config::read(&Env::from_pairs(&all))
+    }
+
+    #[test]
+    fn the_defaults_are_the_contracts() {
+        let config = read(&[]).expect("defaults");
+        assert_eq!(config.bridge.port, 8000);
+        assert_eq!(config.sidecar_port, 9090);
+        assert_eq!(
+            config.stages.routing.auto_above,
+            Confidence::new(0.85).expect("a score")
+        );
+        assert_eq!(config.stages.routing.min_weekly, Cents(2500));
+        assert_eq!(config.neighbours.monitor.base, "http://localhost:8001");
+    }
+
+    #[test]
+    fn aliases_are_read_and_the_first_wins() {
+        let config = read(&[("COLLECTIONS_MONITOR_URL", "http://b/")]).expect("alias");
+        assert_eq!(config.neighbours.monitor.base, "http://b");
+        let both = [
+            ("COLLECTIONS_MONITOR_URL", "http://b"),
+            ("MONITOR_URL", "http://a"),
+        ];
+        assert_eq!(
+            read(&both).expect("both").neighbours.monitor.base,
+            "http://a"
+        );
+    }
+
+    #[test]
+    fn every_fault_names_its_variable_and_no_secret_is_shown() {
+        let faults = read(&[
+            ("DATABASE_URL", "mysql://user:hunter2@host/x"),
+            ("PORT", "eighty"),
+            ("AUTO_APPROVAL_CONFIDENCE", "0.5"),
+            ("AUTONOMY_MODE", "yolo"),
+            ("SMS_LOOK_AFTER_SECONDS", "5"),
+            ("SMS_AGENT_TIMEZONE", "Mars"),
+        ]);
+        let Err(error) = faults else {
+            panic!("six faults")
+        };
+        let text = error.to_string();
+        for name in [
+            "DATABASE_URL",
+            "PORT",
+            "MANUAL_APPROVAL_MIN_CONFIDENCE",
+            "AUTONOMY_MODE",
+            "SMS_LOOK_AFTER_SECONDS",
+            "SMS_AGENT_TIMEZONE",
+        ] {
+            assert!(text.contains(name), "{name} in {text}");
+        }
+        assert!(!text.contains("hunter2"));
+    }
+}

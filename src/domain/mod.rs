@@ -1,0 +1,28 @@
+//! The words of the service: values that are parsed once at the door and cannot be wrong afterwards.
+
+pub mod arrival;
+pub mod confidence;
+pub mod escalation;
+pub mod ids;
+pub mod language;
+pub mod money;
+pub mod phone;
+pub mod tenant;
+pub mod text;
+pub mod workflow;
+
+pub use arrival::Arrival;
+pub use confidence::Confidence;
+pub use escalation::{EscalationType, Severity};
+pub use ids::{
+    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, EventId, PlanId, TenantId,
+    WorkflowId,
+};
+pub use language::Language;
+pub use money::Cents;
+pub use phone::Phone;
+pub use tenant::{HistoryEntry, TenantContext};
+pub use text::{OpenText, PlanOffer};
+pub use workflow::{
+    Action, DeliveryKind, Outcome, RoutingReason, StepName, StepStatus, WorkflowStatus,
+};

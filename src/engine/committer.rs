@@ -1,0 +1,493 @@
+//! Commits decisions, many at a time.
+//!
+//! A round is whatever queued while the previous round ran: one message when the service is idle
+//! (no waiting), hundreds when it is busy (one transaction, one statement per kind of row). A
+//! conversation always goes to the same shard and appears at most once in a round, so members of a
+//! round never meet on a row. A member that breaks its round is committed alone.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+
+use super::answers::{self, Answer};
+use super::decision::{Effect, Emit, Next};
+use super::{Clock, Decision};
+use crate::domain::EventId;
+use crate::events::Entry;
+use crate::store::handled::{Kept, Mark};
+use crate::store::{self, Case, Needs, Tx, handled, is_transient};
+
+/// A decision waiting to be taken and committed.
+pub struct Job {
+    /// The event it handles.
+    pub event: EventId,
+    /// The stage that handles it.
+    pub stage: &'static str,
+    /// Handed on to everything it causes.
+    pub correlation_id: String,
+    /// Handed on to everything it causes.
+    pub traceparent: Option<String>,
+    /// What must be known and locked.
+    pub needs: Needs,
+    /// Takes the decision. Called again when a round is rolled back.
+    pub decide: Box<dyn Fn(&Case, DateTime<Utc>) -> Decision + Send + Sync>,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub enum Committed {
+    /// The message is handled; publish, answer, acknowledge.
+    Done {
+        /// What to publish.
+        emitted: Vec<Kept>,
+        /// Whom to answer.
+        answers: Vec<Answer>,
+    },
+    /// It was handled before; publish again, acknowledge.
+    Already(Vec<Kept>),
+    /// The intent is committed; act, then submit the conclusion.
+    Act(Box<Effect>),
+    /// Not now.
+    Later {
+        /// How long.
+        after: Duration,
+        /// Why.
+        because: String,
+        /// Uses up an attempt.
+        counted: bool,
+        /// Whom to answer all the same.
+        answers: Vec<Answer>,
+    },
+    /// Not at all.
+    Never {
+        /// The dead letter's reason.
+        reason: &'static str,
+        /// Why.
+        detail: String,
+    },
+    /// The database refused this member alone, or its decision panicked.
+    Failed(String),
+    /// The service is stopping.
+    Stopping,
+}
+
+type Ticket = (Job, oneshot::Sender<Committed>);
+
+/// A handle to the committer's shards.
+#[derive(Clone)]
+pub struct Committer {
+    shards: Arc<[mpsc::Sender<Ticket>]>,
+}
+
+/// The largest round. Beyond this a transaction's locks are held long enough to be felt.
+const ROUND: usize = 256;
+
+impl Committer {
+    /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
+    pub fn start(
+        pool: &PgPool,
+        clock: &Clock,
+        shards: usize,
+        stop: &tokio_util::sync::CancellationToken,
+    ) -> Self {
+        let senders = (0..shards.max(1)).map(|_| {
+            let (sender, receiver) = mpsc::channel(4096);
+            let worker = Worker {
+                pool: pool.clone(),
+                clock: clock.clone(),
+                stop: stop.clone(),
+            };
+            tokio::spawn(worker.run(receiver));
+            sender
+        });
+        Self {
+            shards: senders.collect(),
+        }
+    }
+
+    /// Commits a job, together with others.
+    pub async fn commit(&self, job: Job) -> Committed {
+        let shard = &self.shards[self.shard_of(&job)];
+        let (sender, receiver) = oneshot::channel();
+        if shard.send((job, sender)).await.is_err() {
+            return Committed::Stopping;
+        }
+        receiver.await.unwrap_or(Committed::Stopping)
+    }
+
+    fn shard_of(&self, job: &Job) -> usize {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        match &job.needs.conversation {
+            Some(conversation) => conversation.hash(&mut hasher),
+            None => job.event.hash(&mut hasher),
+        }
+        #[expect(clippy::cast_possible_truncation)]
+        let hash = hasher.finish() as usize;
+        hash % self.shards.len()
+    }
+}
+
+struct Worker {
+    pool: PgPool,
+    clock: Clock,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+/// Why a round was rolled back.
+enum RoundError {
+    /// Another replica handled a member meanwhile.
+    Overtaken,
+    /// Postgres said no.
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for RoundError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Worker {
+    async fn run(self, mut queue: mpsc::Receiver<Ticket>) {
+        let mut waiting: VecDeque<Ticket> = VecDeque::new();
+        loop {
+            if waiting.is_empty() {
+                let mut fresh = Vec::with_capacity(ROUND);
+                if queue.recv_many(&mut fresh, ROUND).await == 0 {
+                    return;
+                }
+                waiting.extend(fresh);
+            }
+            while waiting.len() < ROUND {
+                match queue.try_recv() {
+                    Ok(ticket) => waiting.push_back(ticket),
+                    Err(_) => break,
+                }
+            }
+            let round = next_round(&mut waiting);
+            self.commit_all(round).await;
+        }
+    }
+
+    /// Commits a round, or, when a member breaks it, each member alone.
+    async fn commit_all(&self, round: Vec<Ticket>) {
+        let jobs: Vec<&Job> = round.iter().map(|(job, _)| job).collect();
+        match self.commit_patiently(&jobs).await {
+            Ok(results) => answer_all(round, results),
+            Err(_) if round.len() > 1 => {
+                for (job, sender) in round {
+                    let result = match self.commit_patiently(&[&job]).await {
+                        Ok(mut results) => results.pop().unwrap_or(Committed::Stopping),
+                        Err(error) => Committed::Failed(error),
+                    };
+                    // A receiver that went away leaves its message to redelivery.
+                    drop(sender.send(result));
+                }
+            }
+            Err(error) => {
+                let results = round
+                    .iter()
+                    .map(|_| Committed::Failed(error.clone()))
+                    .collect();
+                answer_all(round, results);
+            }
+        }
+    }
+
+    /// Repeats while the fault is not the round's own: Postgres is away, two transactions met,
+    /// another replica was quicker. The messages stay unacknowledged meanwhile, their deadline
+    /// extended by the runner.
+    async fn commit_patiently(&self, jobs: &[&Job]) -> Result<Vec<Committed>, String> {
+        let mut look_for_marks = false;
+        let mut clashes = 0;
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match self.commit_once(jobs, look_for_marks).await {
+                Ok(results) => return Ok(results),
+                Err(RoundError::Overtaken) => look_for_marks = true,
+                // Two replicas inserted the same key: the loser looks again and finds a duplicate.
+                Err(RoundError::Database(error)) if is_unique_violation(&error) && clashes < 3 => {
+                    clashes += 1;
+                    look_for_marks = true;
+                    if jobs.len() > 1 {
+                        return Err(error.to_string());
+                    }
+                }
+                Err(RoundError::Database(error)) if is_transient(&error) => {
+                    if self.stop.is_cancelled() {
+                        return Ok(jobs.iter().map(|_| Committed::Stopping).collect());
+                    }
+                    tracing::warn!(%error, members = jobs.len(), "commit postponed");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    // The connection may have died after the commit.
+                    look_for_marks = true;
+                }
+                Err(RoundError::Database(error)) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    async fn commit_once(
+        &self,
+        jobs: &[&Job],
+        look_for_marks: bool,
+    ) -> Result<Vec<Committed>, RoundError> {
+        let mut tx = self.pool.begin().await?;
+        let mut already = HashMap::new();
+        if look_for_marks {
+            let events: Vec<_> = jobs.iter().map(|job| (job.event, job.stage)).collect();
+            for (event, stage, kept) in handled::find(&mut *tx, &events).await? {
+                already.insert((event, stage), kept);
+            }
+        }
+        let is_open = |job: &&&Job| !already.contains_key(&(job.event, job.stage.to_owned()));
+        let open: Vec<&Job> = jobs.iter().filter(is_open).copied().collect();
+        let needs: Vec<&Needs> = open.iter().map(|job| &job.needs).collect();
+        let cases = store::case::load(&mut tx, &needs, self.clock.now()).await?;
+        let now = self.clock.now();
+        let decided = decide_all(&open, &cases, now);
+        let results = write(&mut tx, &open, decided).await?;
+        tx.commit().await?;
+        let mut results = results.into_iter();
+        Ok(jobs
+            .iter()
+            .map(
+                |job| match already.remove(&(job.event, job.stage.to_owned())) {
+                    Some(kept) => Committed::Already(kept),
+                    None => results.next().unwrap_or(Committed::Stopping),
+                },
+            )
+            .collect())
+    }
+}
+
+/// At most one member per conversation; the others keep their place for the next round.
+fn next_round(waiting: &mut VecDeque<Ticket>) -> Vec<Ticket> {
+    let mut seen = HashSet::new();
+    let mut round = Vec::new();
+    let mut later = VecDeque::new();
+    for ticket in waiting.drain(..) {
+        let free = match &ticket.0.needs.conversation {
+            Some(conversation) => seen.insert(conversation.clone()),
+            None => true,
+        };
+        if free {
+            round.push(ticket)
+        } else {
+            later.push_back(ticket)
+        }
+    }
+    *waiting = later;
+    round
+}
+
+fn answer_all(round: Vec<Ticket>, results: Vec<Committed>) {
+    for ((_, sender), result) in round.into_iter().zip(results) {
+        // A receiver that went away leaves its message to redelivery.
+        drop(sender.send(result));
+    }
+}
+
+fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// A decision that panics is its message's fault alone: it must not take the round with it.
+fn decide_all(jobs: &[&Job], cases: &[Case], now: DateTime<Utc>) -> Vec<Result<Decision, String>> {
+    jobs.iter()
+        .zip(cases)
+        .map(|(job, case)| {
+            catch_unwind(AssertUnwindSafe(|| (job.decide)(case, now)))
+                .map_err(|_| format!("stage {} panicked while deciding", job.stage))
+        })
+        .collect()
+}
+
+/// Writes all decisions of a round and says what comes next for each.
+async fn write(
+    tx: &mut Tx<'_>,
+    jobs: &[&Job],
+    decided: Vec<Result<Decision, String>>,
+) -> Result<Vec<Committed>, RoundError> {
+    let mut changes = Vec::new();
+    let mut results = Vec::with_capacity(jobs.len());
+    let mut wanted = Vec::with_capacity(jobs.len());
+    for (job, decision) in jobs.iter().zip(decided) {
+        let decision = match decision {
+            Ok(decision) => decision,
+            Err(panic) => {
+                results.push(Committed::Failed(panic));
+                wanted.push(Vec::new());
+                continue;
+            }
+        };
+        let Decision {
+            changes: own,
+            emits,
+            replies,
+            next,
+        } = decision;
+        let result = match next {
+            Next::Done => match keep(job, emits) {
+                Ok(emitted) => Committed::Done {
+                    emitted,
+                    answers: Vec::new(),
+                },
+                Err(error) => Committed::Failed(error),
+            },
+            Next::Act(effect) => Committed::Act(effect),
+            Next::Later {
+                after,
+                because,
+                counted,
+            } => Committed::Later {
+                after,
+                because,
+                counted,
+                answers: Vec::new(),
+            },
+            Next::Never { reason, detail } => Committed::Never { reason, detail },
+        };
+        if !matches!(result, Committed::Failed(_)) {
+            changes.extend(own);
+        }
+        results.push(result);
+        wanted.push(replies);
+    }
+    mark_handled(tx, jobs, &results).await?;
+    store::apply(tx, changes).await?;
+    for (result, replies) in results.iter_mut().zip(answers::load(tx, wanted).await?) {
+        if let Committed::Done { answers, .. } | Committed::Later { answers, .. } = result {
+            *answers = replies;
+        }
+    }
+    Ok(results)
+}
+
+async fn mark_handled(
+    tx: &mut Tx<'_>,
+    jobs: &[&Job],
+    results: &[Committed],
+) -> Result<(), RoundError> {
+    let mut marks = Vec::new();
+    for (job, result) in jobs.iter().zip(results) {
+        if let Committed::Done { emitted, .. } = result {
+            marks.push(Mark {
+                event: job.event,
+                stage: job.stage,
+                emitted,
+            });
+        }
+    }
+    if marks.is_empty() || handled::mark(tx, &marks).await? == marks.len() as u64 {
+        Ok(())
+    } else {
+        Err(RoundError::Overtaken)
+    }
+}
+
+/// Gives each event its id and headers. The id follows from the cause, the stage and the ordinal.
+fn keep(job: &Job, emits: Vec<Emit>) -> Result<Vec<Kept>, String> {
+    let time = Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    emits
+        .into_iter()
+        .enumerate()
+        .map(|(ordinal, emit)| {
+            let body = emit
+                .body
+                .map_err(|error| format!("event {}: {error}", emit.subject))?;
+            let id = job.event.caused(job.stage, ordinal);
+            let mut headers = vec![
+                ("ce-specversion".to_owned(), "1.0".to_owned()),
+                ("ce-id".to_owned(), id.to_string()),
+                ("ce-type".to_owned(), emit.subject.to_owned()),
+                (
+                    "ce-source".to_owned(),
+                    format!("orchestrator/{}", job.stage),
+                ),
+                ("ce-time".to_owned(), time.clone()),
+                ("ce-correlationid".to_owned(), job.correlation_id.clone()),
+                ("ce-causationid".to_owned(), job.event.to_string()),
+            ];
+            let optional = [
+                ("ce-subject", emit.conversation.map(|c| c.to_string())),
+                ("ce-workflowid", emit.workflow.map(|w| w.to_string())),
+                (
+                    "ce-dataschema",
+                    Entry::of(emit.subject).map(Entry::data_schema),
+                ),
+                ("traceparent", job.traceparent.clone()),
+            ];
+            for (name, value) in optional {
+                headers.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            Ok(Kept {
+                id,
+                subject: emit.subject.to_owned(),
+                headers,
+                body,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ConversationId;
+
+    fn ticket(conversation: &str) -> Ticket {
+        let needs = Needs {
+            conversation: Some(ConversationId::parse(conversation).expect("an id")),
+            ..Needs::default()
+        };
+        let job = Job {
+            event: EventId(uuid::Uuid::new_v4()),
+            stage: "test",
+            correlation_id: String::new(),
+            traceparent: None,
+            needs,
+            decide: Box::new(|_, _| Decision::done()),
+        };
+        (job, oneshot::channel().0)
+    }
+
+    fn names(round: &[Ticket]) -> Vec<String> {
+        round
+            .iter()
+            .filter_map(|(job, _)| job.needs.conversation.as_ref())
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn a_conversation_appears_once_in_a_round_and_keeps_its_order() {
+        let mut waiting: VecDeque<Ticket> = ["a", "b", "a", "c", "a"].map(ticket).into();
+        let third = waiting[4].0.event;
+        assert_eq!(names(&next_round(&mut waiting)), ["a", "b", "c"]);
+        assert_eq!(names(&next_round(&mut waiting)), ["a"]);
+        let last = next_round(&mut waiting);
+        assert_eq!(last[0].0.event, third);
+        assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn a_panicking_decision_spoils_only_itself() {
+        let mut bad = ticket("a");
+        bad.0.decide = Box::new(|_, _| panic!("a bug"));
+        let good = ticket("b");
+        let cases = vec![Case::default(), Case::default()];
+        let decided = decide_all(&[&bad.0, &good.0], &cases, DateTime::UNIX_EPOCH);
+        assert!(decided[0].is_err());
+        assert!(decided[1].is_ok());
+    }
+}

@@ -1,0 +1,165 @@
+//! What surrounds a body: CloudEvents 1.0 in NATS headers.
+
+use async_nats::HeaderMap;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Names;
+use crate::domain::{Arrival, ConversationId, EventId, WorkflowId};
+
+/// Everything about a message but its body.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// `ce-id`, or derived from the stream and the sequence for a bare message.
+    pub id: EventId,
+    /// Without prefix.
+    pub subject: String,
+    /// `ce-subject`.
+    pub conversation: Option<ConversationId>,
+    /// `ce-workflowid`.
+    pub workflow: Option<WorkflowId>,
+    /// One id for everything a request causes.
+    pub correlation_id: String,
+    /// W3C trace context, handed on as it came.
+    pub traceparent: Option<String>,
+    /// Where somebody waits for an answer, if they may.
+    pub reply_subject: Option<String>,
+    /// As the HTTP header of the same name.
+    pub idempotency_key: Option<String>,
+    /// Answer as soon as the text is stored (RFC 7240 `respond-async`).
+    pub respond_async: bool,
+    /// Its place in the order of arrival.
+    pub arrival: Arrival,
+    /// When the stream stored it.
+    pub received_at: DateTime<Utc>,
+    /// How often the server has delivered it, this time included.
+    pub delivered: i64,
+}
+
+/// A decoded message.
+#[derive(Debug, Clone)]
+pub struct Incoming<T> {
+    /// What surrounds it.
+    pub envelope: Envelope,
+    /// What it says.
+    pub body: T,
+}
+
+/// What the server says about a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// When the message's stream was made.
+    pub stream_created: DateTime<Utc>,
+    /// The message's place.
+    pub arrival: Arrival,
+    /// When it was stored.
+    pub stored_at: DateTime<Utc>,
+    /// How often it was delivered.
+    pub delivered: i64,
+}
+
+impl Envelope {
+    /// Reads the headers. Nothing in them can be wrong enough to refuse a message: an id that is
+    /// not a UUID still identifies it (through a hash), and everything else is optional.
+    pub fn read(subject: &str, headers: Option<&HeaderMap>, origin: Origin, names: &Names) -> Self {
+        let header = |name: &str| {
+            headers
+                .and_then(|h| h.get(name))
+                .map(async_nats::HeaderValue::as_str)
+        };
+        let id = match header("ce-id").map(str::trim).filter(|id| !id.is_empty()) {
+            Some(id) => Uuid::try_parse(id)
+                .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())),
+            // The sequence starts at 1 again in a new stream; the time of its making does not.
+            None => Uuid::new_v5(
+                &Uuid::NAMESPACE_OID,
+                format!(
+                    "{}/{}",
+                    origin.stream_created.to_rfc3339(),
+                    origin.arrival.sequence
+                )
+                .as_bytes(),
+            ),
+        };
+        let correlation = header("ce-correlationid")
+            .or_else(|| header("X-Correlation-ID"))
+            .filter(|text| is_correlation_id(text));
+        Self {
+            id: EventId(id),
+            subject: names.plain(subject).to_owned(),
+            conversation: header("ce-subject").and_then(|text| ConversationId::parse(text).ok()),
+            workflow: header("ce-workflowid").and_then(WorkflowId::parse),
+            correlation_id: correlation.map_or_else(|| id.to_string(), str::to_owned),
+            traceparent: header("traceparent").map(str::to_owned),
+            reply_subject: header("Reply-Subject")
+                .filter(|subject| names.may_reply_to(subject))
+                .map(str::to_owned),
+            idempotency_key: header("Idempotency-Key").map(str::to_owned),
+            respond_async: header("Prefer").is_some_and(|text| text.contains("respond-async")),
+            arrival: origin.arrival,
+            received_at: origin.stored_at,
+            delivered: origin.delivered,
+        }
+    }
+}
+
+/// The form a correlation id must have to be taken over: `[A-Za-z0-9._:-]{1,128}`.
+pub fn is_correlation_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(created: i64, sequence: i64) -> Origin {
+        Origin {
+            stream_created: DateTime::from_timestamp(created, 0).expect("a time"),
+            arrival: Arrival { epoch: 1, sequence },
+            stored_at: DateTime::UNIX_EPOCH,
+            delivered: 1,
+        }
+    }
+
+    fn read(headers: &[(&str, &str)], origin: Origin) -> Envelope {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, *value);
+        }
+        Envelope::read("sms.received", Some(&map), origin, &Names::default())
+    }
+
+    #[test]
+    fn a_bare_message_is_known_by_its_place_in_its_stream() {
+        let first = read(&[], origin(100, 1));
+        assert_eq!(
+            first.id,
+            read(&[], origin(100, 1)).id,
+            "the same on redelivery"
+        );
+        assert_ne!(first.id, read(&[], origin(100, 2)).id);
+        assert_ne!(
+            first.id,
+            read(&[], origin(200, 1)).id,
+            "a stream made anew starts at 1 again"
+        );
+    }
+
+    #[test]
+    fn any_cloud_event_id_identifies() {
+        let odd = read(&[("ce-id", "SM123")], origin(100, 1));
+        assert_eq!(odd.id, read(&[("ce-id", "SM123")], origin(200, 9)).id);
+        let uuid = "0b0e7d52-5b1c-4f38-9d0a-1c2d3e4f5a6b";
+        assert_eq!(read(&[("ce-id", uuid)], origin(1, 1)).id.to_string(), uuid);
+    }
+
+    #[test]
+    fn an_answer_address_outside_the_inboxes_is_ignored() {
+        let reply = |to| read(&[("Reply-Subject", to)], origin(1, 1)).reply_subject;
+        assert_eq!(reply("_INBOX.x.1").as_deref(), Some("_INBOX.x.1"));
+        assert_eq!(reply("reply.approved"), None);
+    }
+}

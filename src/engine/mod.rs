@@ -1,0 +1,30 @@
+//! `decode → already handled? → gather → decide → commit → publish → ack`, in one place.
+//!
+//! Stages hold no pool, no client and no acknowledger. They say what they need, take a decision as
+//! a value, and the engine does the rest, for many messages at a time:
+//!
+//! - [`runner`] pulls messages and walks each through the steps
+//! - [`committer`] commits the decisions of many messages in one transaction
+//! - [`effects`] is the only place that acts in the world: sends a text, tells a manager
+//! - [`publisher`] publishes with deterministic ids and answers whoever waits
+//! - [`dead`] parks what cannot be worked on
+//! - [`topology`] compares the server with the files in `nats/`
+
+pub mod answers;
+pub mod clock;
+pub mod committer;
+pub mod dead;
+pub mod decision;
+pub mod effects;
+pub mod envelope;
+pub mod names;
+pub mod publisher;
+pub mod runner;
+pub mod stage;
+pub mod topology;
+
+pub use clock::Clock;
+pub use decision::{Decision, Effect, EffectResult, Next, Reply};
+pub use envelope::{Envelope, Incoming};
+pub use names::Names;
+pub use stage::{Io, Stage, StageError};

@@ -1,0 +1,185 @@
+//! The one list of events.
+//!
+//! A line in [`events!`] below gives an event its subject, its stream and its place in the story;
+//! the struct gives the body; JSON Schemas, the AsyncAPI document and the README's tables are
+//! generated from both and compared by a test. To add an event: a struct in `events/`, a line
+//! here, `make contracts`, and an example in `subjects/` - the test names what is missing.
+
+mod approval;
+mod catalogue;
+mod escalation;
+mod fields;
+mod inbound;
+mod reply;
+mod turn;
+
+pub use approval::{
+    ApprovalApproved, ApprovalDecided, ApprovalEscalated, ApprovalModified, ApprovalRefused,
+    ApprovalRequested, ApprovalSuperseded, Decided, DecisionAction,
+};
+pub use catalogue::{Entry, asyncapi, schema_of};
+pub use escalation::{
+    ConsentRevoked, DeadLettered, EscalationRaised, NotificationSent, WorkflowFailed,
+};
+pub use fields::{FieldError, Fields, Invalid};
+pub use inbound::{Direction, SmsReceived};
+pub use reply::{
+    DeliveryFailed, DeliverySuppressed, DraftedReply, ModelEscalation, ReplyApproved, ReplyDrafted,
+    ReplySent,
+};
+pub use turn::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Which JetStream stream keeps an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Texts and commands from outside; refuses when full, so that pressure is felt at the door.
+    Inbound,
+    /// The whole story, kept for days.
+    Story,
+    /// Work that could not be done.
+    Dead,
+}
+
+impl Stream {
+    /// Every stream.
+    pub const ALL: [Self; 3] = [Self::Inbound, Self::Story, Self::Dead];
+
+    /// Its name on the server, before any prefix.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "ORCHESTRATOR_IN",
+            Self::Story => "ORCHESTRATOR",
+            Self::Dead => "ORCHESTRATOR_DEAD",
+        }
+    }
+}
+
+/// What a decoder may know besides the body.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// When the stream stored the message: the door's clock for relative rules.
+    pub at: DateTime<Utc>,
+    /// The header `Idempotency-Key`, which over NATS means what it means over HTTP.
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// A body with a subject of its own.
+pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// Without the shared cluster's prefix.
+    const SUBJECT: &'static str;
+    /// Where it is kept.
+    const STREAM: Stream;
+    /// Raised only for a change that is not an added field.
+    const VERSION: u32 = 1;
+
+    /// Reads a body. Our own events are written by us and read by the letter; bodies from outside
+    /// override this with the lenient rules of the HTTP contract.
+    fn decode(body: &[u8], _received: Received<'_>) -> Result<Self, Invalid> {
+        serde_json::from_slice(body).map_err(|error| Invalid::body(error.to_string()))
+    }
+}
+
+/// What a stage reads: one event, or an enum over several.
+pub trait StageInput: Send + Sync + Sized + 'static {
+    /// The subjects its consumer filters on.
+    const SUBJECTS: &'static [&'static str];
+    /// Reads the body that came on `subject`.
+    fn decode(subject: &str, body: &[u8], received: Received<'_>) -> Result<Self, Invalid>;
+}
+
+impl<E: Event> StageInput for E {
+    const SUBJECTS: &'static [&'static str] = &[E::SUBJECT];
+    fn decode(_subject: &str, body: &[u8], received: Received<'_>) -> Result<Self, Invalid> {
+        <E as Event>::decode(body, received)
+    }
+}
+
+macro_rules! events {
+    ($($(#[doc = $doc:literal])+ $name:ident = $subject:literal in $stream:ident, from $sender:literal, to $readers:literal;)*) => {
+        $(impl_event!($name, $subject, $stream);)*
+
+        /// Every event, in story order.
+        pub static CATALOGUE: &[Entry] = &[$(Entry {
+            name: stringify!($name),
+            subject: $subject,
+            stream: Stream::$stream,
+            doc: concat!($($doc),+),
+            sender: $sender,
+            readers: $readers,
+            schema: schema_of::<$name>,
+            check: |body, received| <$name as Event>::decode(body, received).map(|_| ()),
+        }),*];
+    };
+}
+
+macro_rules! impl_event {
+    // The two bodies that outsiders write are read by the contract's lenient rules.
+    (SmsReceived, $subject:literal, $stream:ident) => { impl_event!(@lenient SmsReceived, $subject, $stream); };
+    (ApprovalDecided, $subject:literal, $stream:ident) => { impl_event!(@lenient ApprovalDecided, $subject, $stream); };
+    ($name:ident, $subject:literal, $stream:ident) => {
+        impl Event for $name {
+            const SUBJECT: &'static str = $subject;
+            const STREAM: Stream = Stream::$stream;
+        }
+    };
+    (@lenient $name:ident, $subject:literal, $stream:ident) => {
+        impl Event for $name {
+            const SUBJECT: &'static str = $subject;
+            const STREAM: Stream = Stream::$stream;
+            fn decode(body: &[u8], received: Received<'_>) -> Result<Self, Invalid> {
+                $name::parse(&Fields::from_json(body)?, received)
+            }
+        }
+    };
+}
+
+events! {
+    /// A text reached the company. Published by the SMS Agent itself or by the bridge; the body is
+    /// the body of `POST /orchestrate/sms-received`, with or without CloudEvents headers.
+    SmsReceived = "sms.received" in Inbound, from "SMS Agent, bridge", to "intake";
+    /// The open texts of a conversation form a turn that wants an answer. A later turn of the same
+    /// conversation replaces it.
+    TurnOpened = "turn.opened" in Story, from "intake", to "context";
+    /// Tenant and history are there, or known to be missing.
+    TurnReady = "turn.ready" in Story, from "context", to "draft";
+    /// The model wrote a reply; nobody has released it.
+    ReplyDrafted = "reply.drafted" in Story, from "draft", to "route";
+    /// A manager has to decide about a draft.
+    ApprovalRequested = "approval.requested" in Story, from "route", to "notify, dashboards";
+    /// A newer text replaced a draft that was waiting.
+    ApprovalSuperseded = "approval.superseded" in Story, from "intake", to "dashboards";
+    /// Somebody's decision about a draft: a command, not yet a fact. The body is the body of
+    /// `POST /orchestrate/approve-response`.
+    ApprovalDecided = "approval.decided" in Inbound, from "bridge, deciding services", to "decide";
+    /// A draft was released as written, or with the text the decision named.
+    ApprovalApproved = "approval.approved" in Story, from "decide", to "dashboards";
+    /// A draft was released with a manager's own text.
+    ApprovalModified = "approval.modified" in Story, from "decide", to "dashboards";
+    /// A draft was taken over by a person; nothing is sent.
+    ApprovalEscalated = "approval.escalated" in Story, from "decide", to "dashboards";
+    /// A decision came too late, twice or for nothing; the body says why.
+    ApprovalRefused = "approval.refused" in Story, from "decide", to "dashboards";
+    /// A text was released and may be sent once.
+    ReplyApproved = "reply.approved" in Story, from "route, decide", to "deliver";
+    /// The SMS Agent accepted a text.
+    ReplySent = "reply.sent" in Story, from "deliver", to "dashboards";
+    /// A text will not be sent: refused for good, or its fate is unknown and a person must look.
+    DeliveryFailed = "delivery.failed" in Story, from "deliver", to "dashboards";
+    /// A released text was not sent because nothing may be texted to that number any more.
+    DeliverySuppressed = "delivery.suppressed" in Story, from "deliver", to "dashboards";
+    /// A person has to look.
+    EscalationRaised = "escalation.raised" in Story, from "intake, context, draft, route, decide, deliver", to "notify, dashboards";
+    /// A number may not be texted any more.
+    ConsentRevoked = "consent.revoked" in Story, from "intake", to "dashboards";
+    /// Managers were told.
+    NotificationSent = "notification.sent" in Story, from "notify", to "dashboards";
+    /// A workflow could not be finished; its dead letter says why.
+    WorkflowFailed = "workflow.failed" in Story, from "every stage", to "notify, dashboards";
+    /// A message that cannot be worked on, as it came, with the reason. A copy: Postgres has the truth.
+    DeadLettered = "dead.letter" in Dead, from "every stage", to "operators";
+}

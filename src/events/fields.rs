@@ -1,0 +1,366 @@
+//! Reads a JSON body by the lenient rules of the HTTP contract (`http-api.md` §0.1) and collects
+//! every offending field, so that a caller learns all of them at once.
+//!
+//! Used for bodies from outside only, over HTTP and over NATS alike: the two doors cannot differ.
+
+use std::cell::RefCell;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One offending field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldError {
+    /// JSON pointer into the body, e.g. `/content`; empty for the body itself.
+    pub pointer: String,
+    /// The same as older clients look for it.
+    pub loc: Vec<String>,
+    /// A sentence without the offending value, which may be personal.
+    pub msg: String,
+    /// `missing`, `invalid`, `too_long`, `too_short`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A body that cannot be used, with every reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct Invalid {
+    /// The offending fields, in the order they were looked at.
+    pub errors: Vec<FieldError>,
+    /// The fields are well formed but do not fit together: 400 instead of 422 (conflicts C3).
+    pub contradictory: bool,
+}
+
+impl Invalid {
+    /// The body as a whole is unusable.
+    pub fn body(msg: impl Into<String>) -> Self {
+        Self {
+            errors: vec![error("", "invalid", msg.into())],
+            contradictory: false,
+        }
+    }
+
+    /// A well-formed request whose fields do not fit together.
+    pub fn contradiction(field: &str, msg: &str) -> Self {
+        Self {
+            errors: vec![error(field, "invalid", msg.into())],
+            contradictory: true,
+        }
+    }
+
+    /// One sentence naming the fields.
+    pub fn sentence(&self) -> String {
+        let parts: Vec<String> = self
+            .errors
+            .iter()
+            .map(|e| match e.pointer.strip_prefix('/') {
+                Some(field) => format!("{field} {}", e.msg),
+                None => format!("body {}", e.msg),
+            })
+            .collect();
+        parts.join("; ")
+    }
+}
+
+fn error(field: &str, kind: &str, msg: String) -> FieldError {
+    let mut loc = vec!["body".to_owned()];
+    let pointer = if field.is_empty() {
+        String::new()
+    } else {
+        loc.push(field.to_owned());
+        format!("/{field}")
+    };
+    FieldError {
+        pointer,
+        loc,
+        msg,
+        kind: kind.to_owned(),
+    }
+}
+
+/// A JSON object under the lenient rules.
+#[derive(Debug)]
+pub struct Fields {
+    object: Map<String, Value>,
+    errors: RefCell<Vec<FieldError>>,
+}
+
+impl Fields {
+    /// Parses the body; anything but an object is refused.
+    pub fn from_json(body: &[u8]) -> Result<Self, Invalid> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(object)) => Ok(Self {
+                object,
+                errors: RefCell::default(),
+            }),
+            Ok(_) => Err(Invalid::body("must be a JSON object")),
+            // Line and column only: serde's sentence may quote the body.
+            Err(e) => Err(Invalid::body(format!(
+                "is not valid JSON (line {}, column {})",
+                e.line(),
+                e.column()
+            ))),
+        }
+    }
+
+    /// An optional body: nothing at all is an empty object.
+    pub fn from_optional_json(body: &[u8]) -> Result<Self, Invalid> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self {
+                object: Map::new(),
+                errors: RefCell::default(),
+            });
+        }
+        Self::from_json(body)
+    }
+
+    /// The raw value under the first of `names` that is present, snake_case before camelCase.
+    pub fn raw(&self, names: &[&str]) -> Option<&Value> {
+        names.iter().find_map(|name| {
+            self.object
+                .get(*name)
+                .or_else(|| self.object.get(&camel(name)))
+        })
+    }
+
+    /// Whether a key is there at all, be it with `null`.
+    pub fn has(&self, names: &[&str]) -> bool {
+        self.raw(names).is_some()
+    }
+
+    /// Text of at most `max` characters after trimming; numbers are taken as their decimal text;
+    /// `null` and blank count as absent.
+    pub fn text(&self, names: &[&str], max: usize) -> Option<String> {
+        let text = match self.raw(names)? {
+            Value::Null => return None,
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => {
+                self.fault(names[0], "invalid", "must be text");
+                return None;
+            }
+        };
+        if text.is_empty() {
+            return None;
+        }
+        if text.chars().count() > max {
+            self.fault(
+                names[0],
+                "too_long",
+                &format!("must be at most {max} characters"),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// As [`Self::text`], but its absence is an error.
+    pub fn required_text(&self, names: &[&str], max: usize) -> Option<String> {
+        let before = self.errors.borrow().len();
+        let text = self.text(names, max);
+        if text.is_none() && self.errors.borrow().len() == before {
+            self.missing(names[0]);
+        }
+        text
+    }
+
+    /// `true` or `false`, strictly.
+    pub fn boolean(&self, names: &[&str]) -> Option<bool> {
+        match self.raw(names)? {
+            Value::Bool(value) => Some(*value),
+            Value::Null => None,
+            _ => {
+                self.fault(names[0], "invalid", "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// RFC 3339; without zone UTC; a date alone is midnight UTC. Unix seconds are refused.
+    pub fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
+        let text = match self.raw(names)? {
+            Value::Null => return None,
+            Value::String(text) if text.trim().is_empty() => return None,
+            Value::String(text) => text.trim().to_owned(),
+            _ => String::new(),
+        };
+        let time = parse_time(&text);
+        if time.is_none() {
+            self.fault(names[0], "invalid", "must be an RFC 3339 time");
+        }
+        time
+    }
+
+    /// An object, kept as it is.
+    pub fn object(&self, names: &[&str]) -> Option<Map<String, Value>> {
+        match self.raw(names)? {
+            Value::Object(object) => Some(object.clone()),
+            Value::Null => None,
+            _ => {
+                self.fault(names[0], "invalid", "must be an object");
+                None
+            }
+        }
+    }
+
+    /// Runs a parser on a text field, turning its refusal into a field error.
+    pub fn parsed<T, E: std::fmt::Display>(
+        &self,
+        name: &str,
+        text: Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        match parse(&text?) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(name, "invalid", &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Notes a required field that is not there.
+    pub fn missing(&self, name: &str) {
+        self.fault(name, "missing", "is required");
+    }
+
+    /// Notes an offending field.
+    pub fn fault(&self, name: &str, kind: &str, msg: &str) {
+        self.errors
+            .borrow_mut()
+            .push(error(name, kind, msg.to_owned()));
+    }
+
+    /// The value, unless a field was refused on the way.
+    pub fn finish<T>(&self, value: Option<T>) -> Result<T, Invalid> {
+        let errors = self.errors.take();
+        match value {
+            Some(value) if errors.is_empty() => Ok(value),
+            _ => Err(Invalid {
+                errors,
+                contradictory: false,
+            }),
+        }
+    }
+}
+
+/// A time as the contract accepts it, or nothing.
+fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.with_timezone(&Utc));
+    }
+    for format in [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+    ] {
+        if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
+            return Some(time.and_utc());
+        }
+    }
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
+}
+
+fn camel(snake: &str) -> String {
+    let mut out = String::with_capacity(snake.len());
+    let mut upper = false;
+    for c in snake.chars() {
+        if c == '_' {
+            upper = true;
+        } else if std::mem::take(&mut upper) {
+            out.push(c.to_ascii_uppercase());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(body: &str) -> Fields {
+        Fields::from_json(body.as_bytes()).expect("an object")
+    }
+
+    #[test]
+    fn snake_case_wins_over_camel_case() {
+        let f = fields(r#"{"conversationId":"camel","conversation_id":"snake"}"#);
+        assert_eq!(f.text(&["conversation_id"], 10).as_deref(), Some("snake"));
+        let f = fields(r#"{"conversationId":"camel"}"#);
+        assert_eq!(f.text(&["conversation_id"], 10).as_deref(), Some("camel"));
+    }
+
+    #[test]
+    fn numbers_are_text_and_blanks_are_absent() {
+        let f = fields(r#"{"a":12345,"b":"  ","c":null,"d":true,"e":" x "}"#);
+        assert_eq!(f.text(&["a"], 10).as_deref(), Some("12345"));
+        assert_eq!(f.text(&["b"], 10), None);
+        assert_eq!(f.text(&["c"], 10), None);
+        assert_eq!(f.text(&["e"], 10).as_deref(), Some("x"));
+        assert!(f.finish(Some(())).is_ok());
+        assert_eq!(f.text(&["d"], 10), None);
+        assert_eq!(
+            f.finish(Some(()))
+                .expect_err("a boolean is no text")
+                .sentence(),
+            "d must be text"
+        );
+    }
+
+    #[test]
+    fn all_offending_fields_are_named_at_once() {
+        let f = fields(r#"{"content":"xxxx"}"#);
+        let content = f.required_text(&["content"], 3);
+        let phone = f.required_text(&["phone_number"], 40);
+        let error = f.finish(content.zip(phone)).expect_err("two errors");
+        let named: Vec<_> = error
+            .errors
+            .iter()
+            .map(|e| (e.pointer.as_str(), e.kind.as_str()))
+            .collect();
+        assert_eq!(
+            named,
+            [("/content", "too_long"), ("/phone_number", "missing")]
+        );
+    }
+
+    #[test]
+    fn times_are_read_as_the_contract_says() {
+        let cases = [
+            ("2025-01-15T10:30:00Z", Some("2025-01-15T10:30:00+00:00")),
+            (
+                "2025-01-15T10:30:00+02:00",
+                Some("2025-01-15T08:30:00+00:00"),
+            ),
+            ("2025-01-15T10:30:00", Some("2025-01-15T10:30:00+00:00")),
+            ("2025-01-15", Some("2025-01-15T00:00:00+00:00")),
+            ("1736937000", None),
+            ("tomorrow", None),
+        ];
+        for (said, at) in cases {
+            assert_eq!(
+                parse_time(said).map(|t| t.to_rfc3339()).as_deref(),
+                at,
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn broken_json_is_named_without_quoting_it() {
+        let error = Fields::from_json(b"{\"content\": \"secret").expect_err("broken");
+        assert!(
+            error
+                .sentence()
+                .starts_with("body is not valid JSON (line 1")
+        );
+        assert!(!error.sentence().contains("secret"));
+        assert!(Fields::from_json(b"[]").is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! `reply.*` and `delivery.*`: a text from draft to the tenant's phone.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Turn, TurnFacts};
+use crate::domain::{
+    Confidence, ConversationId, DeliveryId, DeliveryKind, DraftId, EscalationType, Phone,
+    PlanOffer, Severity, TenantId, WorkflowId,
+};
+
+/// The model asks for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelEscalation {
+    /// The type, when the model named one we know; else `manual`.
+    #[serde(rename = "type")]
+    pub kind: EscalationType,
+    /// How urgent.
+    pub severity: Severity,
+    /// The model's words.
+    pub reason: String,
+}
+
+/// A usable answer of the model (`model-reply.md`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DraftedReply {
+    /// The text for the tenant, without control lines.
+    pub reply: String,
+    /// ISO 639-1 of `reply`, as the model says.
+    pub language: Option<String>,
+    /// The model's rating after our checks; never above the model's own.
+    pub confidence: Confidence,
+    /// English back-translation for the manager.
+    pub reply_en: Option<String>,
+    /// What the model thinks the tenant wants.
+    pub intent: Option<String>,
+    /// The plan the model understood.
+    pub payment_plan: Option<PlanOffer>,
+    /// Set when the model wants a person.
+    pub escalation: Option<ModelEscalation>,
+    /// Which model wrote it.
+    pub model: String,
+    /// Which prompt it was given.
+    pub prompt_version: String,
+    /// Tokens in and out, when the server said.
+    pub tokens: Option<(i64, i64)>,
+}
+
+/// The model wrote a reply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyDrafted {
+    /// The turn it answers.
+    pub turn: Turn,
+    /// What the model was told.
+    pub facts: TurnFacts,
+    /// What it wrote.
+    pub draft: DraftedReply,
+}
+
+/// A text was released and may be sent once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyApproved {
+    /// One text, whatever the number of attempts.
+    pub delivery_id: DeliveryId,
+    /// The draft it came from.
+    pub draft_id: DraftId,
+    /// The workflow it finishes.
+    pub workflow_id: WorkflowId,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The turn it answers; only the current one may leave.
+    pub turn: i64,
+    /// The addressee.
+    pub phone_number: Phone,
+    /// The tenant, as far as known.
+    pub tenant_id: Option<TenantId>,
+    /// The exact text.
+    pub text: String,
+    /// Who released it.
+    pub kind: DeliveryKind,
+    /// The manager, for `approved` and `modified`.
+    pub released_by: Option<String>,
+    /// See `TurnFacts`.
+    pub newest_known_message: i64,
+    /// A newer text exists and the manager decided all the same.
+    #[serde(default)]
+    pub override_superseded: bool,
+}
+
+/// The SMS Agent accepted a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplySent {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Its draft.
+    pub draft_id: DraftId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// Who released it.
+    pub kind: DeliveryKind,
+    /// The agent's row.
+    pub sms_message_id: Option<String>,
+    /// The provider's id.
+    pub twilio_sid: Option<String>,
+    /// When the agent accepted it.
+    pub sent_at: DateTime<Utc>,
+    /// Found in the agent's history after an unclear answer, not acknowledged directly.
+    pub found_in_history: bool,
+}
+
+/// A text will not be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryFailed {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// `permanent_failure`, `unknown_outcome`, `attempts_exhausted` or `configuration`.
+    pub reason: String,
+    /// What the agent said, without the text.
+    pub detail: String,
+}
+
+/// A released text was not sent because nothing may be texted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliverySuppressed {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// `opted_out` or `overtaken`.
+    pub reason: String,
+}

@@ -1,0 +1,27 @@
+//! Orchestrator answers tenants' texts about overdue rent.
+//!
+//! The modules in the order in which a text meets them:
+//!
+//! - [`bridge`]: HTTP in; turns a request into an event and waits for what becomes of it
+//! - [`events`]: the one list of everything that is said on NATS
+//! - [`stages`]: what happens to a text, one file a stage
+//! - [`reading`], [`rules`]: what a text says, what may be done; no I/O
+//! - [`domain`]: the words
+//! - [`engine`]: decode, gather, decide, commit, publish, ack; the only place that does
+//! - [`neighbours`]: the services around us, one file each
+//! - [`store`]: SQL
+//! - [`ops`]: settings' helpers, metrics, the sidecar
+
+pub mod bridge;
+pub mod config;
+pub mod contracts;
+pub mod domain;
+pub mod engine;
+pub mod events;
+pub mod neighbours;
+pub mod ops;
+pub mod reading;
+pub mod rules;
+pub mod service;
+pub mod stages;
+pub mod store;

@@ -1,0 +1,171 @@
+//! The command line.
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use orchestrator::config::{Config, Env};
+use orchestrator::engine::Clock;
+use orchestrator::engine::topology::{self, Mode, State};
+use orchestrator::ops::telemetry;
+use orchestrator::service::{self, Roles, Service};
+use orchestrator::stages::{Row, STAGES};
+use orchestrator::store;
+
+/// Answers tenants' texts about overdue rent.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything in one process: bridge, all stages, sidecar.
+    Serve,
+    /// The HTTP side only, with its sidecar.
+    Bridge,
+    /// Stages only, with their sidecar.
+    Worker {
+        /// Comma-separated names; all when left out.
+        #[arg(long, value_delimiter = ',')]
+        stages: Vec<String>,
+    },
+    /// Compares streams and consumers with the files in nats/, or makes them so. Never deletes.
+    Topology {
+        #[command(subcommand)]
+        action: TopologyAction,
+    },
+    /// Brings the database up to date. Needs a direct connection, not a transaction-mode pooler.
+    Migrate,
+    /// Writes the event schemas and the AsyncAPI document into a folder (see `make contracts`).
+    Contracts {
+        /// Usually `subjects`.
+        folder: std::path::PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum TopologyAction {
+    /// Exits with 1 when something is missing or differs.
+    Check,
+    /// Creates what is missing, updates what differs.
+    Apply,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    // One provider for all TLS in the process; a second call would be the only way to fail.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a TLS provider was installed before"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(cli.command))
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    if let Command::Contracts { folder } = &command {
+        return orchestrator::contracts::write(folder);
+    }
+    let config = Config::read(&Env::of_process())?;
+    telemetry::start(&config.log);
+    match command {
+        Command::Serve => serve(config, Roles::all()).await,
+        Command::Bridge => {
+            serve(
+                config,
+                Roles {
+                    bridge: true,
+                    stages: Vec::new(),
+                },
+            )
+            .await
+        }
+        Command::Worker { stages } => {
+            let stages = named(&stages)?;
+            serve(
+                config,
+                Roles {
+                    bridge: false,
+                    stages,
+                },
+            )
+            .await
+        }
+        Command::Topology { action } => apply_topology(&config, &action).await,
+        Command::Migrate => {
+            let db = store::connect(&config.database)?;
+            store::MIGRATOR.run(&db).await.context("migrations")?;
+            tracing::info!("the database is up to date");
+            Ok(())
+        }
+        Command::Contracts { .. } => Ok(()),
+    }
+}
+
+fn named(wanted: &[String]) -> anyhow::Result<Vec<&'static str>> {
+    if wanted.is_empty() {
+        return Ok(Roles::all().stages);
+    }
+    let find = |name: &String| {
+        let known = || {
+            STAGES
+                .iter()
+                .map(|row| row.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        Row::named(name)
+            .map(|row| row.name)
+            .with_context(|| format!("no stage is called {name}; there are {}", known()))
+    };
+    wanted.iter().map(find).collect()
+}
+
+async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
+    tracing::warn!("authentication is off: every caller on this network may do everything");
+    let service = Service::start(config, roles, Clock::system()).await?;
+    tracing::info!(bridge = ?service.bridge, sidecar = %service.sidecar, "listening");
+    stop_signal().await?;
+    tracing::info!("stopping");
+    service.stop().await;
+    Ok(())
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        pressed = tokio::signal::ctrl_c() => pressed?,
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+async fn apply_topology(config: &Config, action: &TopologyAction) -> anyhow::Result<()> {
+    let client = service::connect(&config.nats).await?;
+    let jetstream = async_nats::jetstream::new(client);
+    let mode = match action {
+        TopologyAction::Check => Mode::Check,
+        TopologyAction::Apply => Mode::Apply,
+    };
+    let findings =
+        topology::ensure(&jetstream, &config.nats.names, config.nats.replicas, mode).await?;
+    for finding in &findings {
+        let state = match &finding.state {
+            State::Same => "same".to_owned(),
+            State::Missing => "MISSING".to_owned(),
+            State::Differs(fields) => format!("DIFFERS in {}", fields.join(", ")),
+            State::Created => "created".to_owned(),
+            State::Updated => "updated".to_owned(),
+        };
+        println!("{:<40} {state}", finding.what);
+    }
+    if findings.iter().all(topology::Finding::is_right) {
+        Ok(())
+    } else {
+        anyhow::bail!("the server is not as nats/ says; `orchestrator topology apply` makes it so")
+    }
+}

@@ -1,0 +1,29 @@
+//! The services around us: one file each, with its address, its wire format and the meaning of its
+//! answers (`upstreams.md`). What they share - timeouts, retries, headers, counting - is in [`caller`].
+
+pub mod caller;
+pub mod collections_monitor;
+pub mod model;
+pub mod notifications;
+pub mod sms_agent;
+
+use std::sync::Arc;
+
+pub use caller::{CallError, Caller, RetrySettings};
+pub use collections_monitor::CollectionsMonitor;
+pub use model::Model;
+pub use notifications::Notifications;
+pub use sms_agent::SmsAgent;
+
+/// All of them.
+#[derive(Clone)]
+pub struct Neighbours {
+    /// Tenant context, port 8001.
+    pub monitor: Arc<CollectionsMonitor>,
+    /// History and sending, port 8002.
+    pub sms_agent: Arc<SmsAgent>,
+    /// Managers' notifications, port 8003.
+    pub notifications: Arc<Notifications>,
+    /// The model.
+    pub model: Arc<Model>,
+}

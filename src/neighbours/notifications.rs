@@ -1,0 +1,231 @@
+//! Notification service: tells managers (`upstreams.md` §3). Never in the way of a text.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::caller::{Caller, describe, is_transient, retry_after};
+use crate::domain::Severity;
+
+/// Whom to tell.
+#[derive(Debug, Clone)]
+pub struct NotificationSettings {
+    /// `MANAGER_EMAIL`, comma-separated.
+    pub recipients: Vec<String>,
+}
+
+/// A message for the managers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// `approval_required`, `escalation`, `workflow_failed`.
+    pub kind: &'static str,
+    /// One line.
+    pub subject: String,
+    /// For people: who, what was said, what to do.
+    pub body: String,
+    /// How soon.
+    pub severity: Severity,
+    /// Ids only, as strings.
+    pub metadata: Vec<(&'static str, String)>,
+    /// One id for everything a request causes.
+    pub correlation_id: String,
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notified {
+    /// Taken, with a receipt if there was one.
+    Sent(Option<String>),
+    /// May work later, or its fate is unclear: a second e-mail is acceptable, none is not (§3.2).
+    Later {
+        /// What the service asked for.
+        after: Option<Duration>,
+        /// Why, without bodies.
+        detail: String,
+        /// 404: the service is being deployed, for ten minutes.
+        absent: bool,
+    },
+    /// Refused for good.
+    Refused {
+        /// `permanent_failure` or `configuration`.
+        reason: &'static str,
+        /// Why, without bodies.
+        detail: String,
+    },
+}
+
+/// The client.
+pub struct Notifications {
+    caller: Caller,
+    settings: NotificationSettings,
+}
+
+impl Notifications {
+    /// Over a prepared caller.
+    pub fn new(caller: Caller, settings: NotificationSettings) -> Self {
+        Self { caller, settings }
+    }
+
+    /// `POST /notifications/send`, one call for all recipients.
+    pub async fn notify(&self, notification: &Notification) -> Notified {
+        let answer = self
+            .caller
+            .request(
+                Method::POST,
+                "/notifications/send",
+                &notification.correlation_id,
+            )
+            .json(&request_body(notification, &self.settings.recipients))
+            .send()
+            .await;
+        let result = match answer {
+            Err(error) => Notified::Later {
+                after: None,
+                detail: describe(&error),
+                absent: false,
+            },
+            Ok(answer) => {
+                let (status, after) = (answer.status(), retry_after(&answer));
+                let body: Value = answer.json().await.unwrap_or(Value::Null);
+                read_answer(status, after, &body)
+            }
+        };
+        self.caller.count(match &result {
+            Notified::Sent(_) => "ok",
+            Notified::Later { .. } => "transient",
+            Notified::Refused { .. } => "permanent",
+        });
+        result
+    }
+
+    /// Whether it can be reached. Some versions have no `/health`: 404 is an answer too.
+    pub async fn is_reachable(&self) -> bool {
+        self.caller.is_reachable("/health").await
+    }
+}
+
+fn request_body(notification: &Notification, recipients: &[String]) -> Value {
+    let metadata: serde_json::Map<String, Value> = notification
+        .metadata
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), Value::String(value.clone())))
+        .collect();
+    let mut body = json!({
+        "channel": "email",
+        "content": { "subject": notification.subject, "body": notification.body },
+        "priority": notification.severity.notification_priority(),
+        "metadata": metadata,
+    });
+    match recipients {
+        [one] => body["recipient"] = json!(one),
+        several => body["recipients"] = json!(several),
+    }
+    body
+}
+
+fn read_answer(status: reqwest::StatusCode, after: Option<Duration>, body: &Value) -> Notified {
+    let detail = format!("answered {}", status.as_u16());
+    match status.as_u16() {
+        200..=299 => {
+            let receipt = [
+                &body["tracking_id"],
+                &body["id"],
+                &body["data"]["tracking_id"],
+                &body["tracking_ids"][0],
+            ];
+            Notified::Sent(
+                receipt
+                    .into_iter()
+                    .find_map(Value::as_str)
+                    .map(str::to_owned),
+            )
+        }
+        404 => Notified::Later {
+            after,
+            detail,
+            absent: true,
+        },
+        401 | 403 => Notified::Refused {
+            reason: "configuration",
+            detail,
+        },
+        _ if is_transient(status) => Notified::Later {
+            after,
+            detail,
+            absent: false,
+        },
+        _ => Notified::Refused {
+            reason: "permanent_failure",
+            detail,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notification() -> Notification {
+        Notification {
+            kind: "escalation",
+            subject: "s".into(),
+            body: "b".into(),
+            severity: Severity::Medium,
+            metadata: vec![("event", "escalation".into())],
+            correlation_id: "c".into(),
+        }
+    }
+
+    #[test]
+    fn the_service_gets_what_it_insists_on() {
+        let single = request_body(&notification(), &["a@x.invalid".to_owned()]);
+        assert_eq!(single["recipient"], "a@x.invalid");
+        assert_eq!(single["priority"], "normal", "the service knows no medium");
+        let bulk = request_body(&notification(), &["a".to_owned(), "b".to_owned()]);
+        assert_eq!(bulk["recipients"], json!(["a", "b"]));
+        assert!(bulk.get("recipient").is_none());
+    }
+
+    #[test]
+    fn answers_are_classified() {
+        let read = |status: u16, body: Value| {
+            read_answer(
+                reqwest::StatusCode::from_u16(status).expect("status"),
+                None,
+                &body,
+            )
+        };
+        assert_eq!(
+            read(200, json!({"tracking_id": "t"})),
+            Notified::Sent(Some("t".into()))
+        );
+        assert_eq!(
+            read(200, json!({"tracking_ids": ["t"], "count": 1})),
+            Notified::Sent(Some("t".into()))
+        );
+        assert_eq!(read(202, Value::Null), Notified::Sent(None));
+        assert!(matches!(
+            read(422, Value::Null),
+            Notified::Refused {
+                reason: "permanent_failure",
+                ..
+            }
+        ));
+        assert!(matches!(
+            read(403, Value::Null),
+            Notified::Refused {
+                reason: "configuration",
+                ..
+            }
+        ));
+        assert!(matches!(
+            read(404, Value::Null),
+            Notified::Later { absent: true, .. }
+        ));
+        assert!(matches!(
+            read(503, Value::Null),
+            Notified::Later { absent: false, .. }
+        ));
+    }
+}

@@ -1,0 +1,177 @@
+//! SMS Agent: history and sending (`upstreams.md` §2).
+//!
+//! The agent has no idempotency: the same request twice is two texts. So every answer that leaves
+//! room for doubt is [`SendResult::Unclear`], and before any repeat somebody looks.
+
+mod reading;
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::caller::{CallError, Caller, describe, retry_after, segment};
+use crate::domain::{DeliveryId, HistoryEntry, Phone, TenantId};
+
+/// How the agent is spoken to.
+#[derive(Debug, Clone)]
+pub struct SmsAgentSettings {
+    /// `SMS_AGENT_TIMEZONE`: its time stamps have no zone.
+    pub zone: Tz,
+    /// `SMS_SEND_TIMEOUT_SECONDS`: after this a send's fate is unclear; default 30.
+    pub send_timeout: Duration,
+}
+
+/// A conversation as the agent has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// The agent asked the Monitor already.
+    pub tenant_id: Option<TenantId>,
+    /// Oldest first, at most 20, without texts that never reached the tenant.
+    pub messages: Vec<HistoryEntry>,
+    /// The highest row number, whatever its fate.
+    pub newest_id: i64,
+}
+
+/// What became of a send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendResult {
+    /// The provider took it.
+    Accepted {
+        /// The agent's row.
+        message_id: Option<String>,
+        /// The provider's id.
+        twilio_sid: Option<String>,
+        /// The agent's number for the conversation.
+        conversation: Option<i64>,
+    },
+    /// Certainly not sent; may work later.
+    NotSent {
+        /// What the agent asked for.
+        after: Option<Duration>,
+        /// Why, without the text.
+        detail: String,
+    },
+    /// It may have been sent.
+    Unclear(String),
+    /// Refused for good.
+    Refused {
+        /// `permanent_failure` or `configuration`.
+        reason: &'static str,
+        /// Why, without the text.
+        detail: String,
+    },
+}
+
+/// What the agent's history says about a text of unclear fate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookResult {
+    /// It went out.
+    Found {
+        /// The agent's row.
+        message_id: String,
+        /// The provider's id.
+        twilio_sid: Option<String>,
+    },
+    /// It did not: no row, or a failed one.
+    NotThere,
+    /// A row that may yet go out: nobody can say.
+    Pending,
+    /// The agent cannot be asked.
+    Unavailable(String),
+}
+
+/// The client.
+pub struct SmsAgent {
+    caller: Caller,
+    settings: SmsAgentSettings,
+}
+
+impl SmsAgent {
+    /// Over a prepared caller.
+    pub fn new(caller: Caller, settings: SmsAgentSettings) -> Self {
+        Self { caller, settings }
+    }
+
+    /// `GET /conversations/{phone}`: the newest 20 messages. An unknown number has no history,
+    /// which is not an error (recorded: 404).
+    pub async fn history(&self, phone: &Phone, correlation_id: &str) -> Result<History, CallError> {
+        let path = format!("/conversations/{}?limit=20", segment(phone.as_str()));
+        match self.caller.get(&path, correlation_id).await {
+            Ok(body) => Ok(reading::history(&body, self.settings.zone)),
+            Err(CallError::Permanent { status: 404, .. }) => Ok(History::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `POST /sms/send`, once. `conversation_id` is never sent: the agent refuses ours and ignores
+    /// its own (recorded).
+    pub async fn send(&self, delivery: DeliveryId, to: &Phone, body: &str) -> SendResult {
+        let correlation_id = delivery.to_string();
+        let answer = self
+            .caller
+            .request(Method::POST, "/sms/send", &correlation_id)
+            .timeout(self.settings.send_timeout)
+            // Today's agent ignores it; a later one or a gateway may honour it.
+            .header("Idempotency-Key", &correlation_id)
+            .json(&json!({ "to": to, "body": body }))
+            .send()
+            .await;
+        let result = match answer {
+            // Nothing was written to the wire, so nothing was sent.
+            Err(error) if error.is_connect() => SendResult::NotSent {
+                after: None,
+                detail: describe(&error),
+            },
+            Err(error) => SendResult::Unclear(describe(&error)),
+            Ok(answer) => {
+                let (status, after) = (answer.status().as_u16(), retry_after(&answer));
+                match answer.bytes().await {
+                    Err(error) => SendResult::Unclear(describe(&error)),
+                    Ok(bytes) => {
+                        reading::send_answer(status, after, serde_json::from_slice(&bytes).ok())
+                    }
+                }
+            }
+        };
+        self.caller.count(match &result {
+            SendResult::Accepted { .. } => "ok",
+            SendResult::NotSent { .. } => "transient",
+            SendResult::Unclear(_) => "unclear",
+            SendResult::Refused { .. } => "permanent",
+        });
+        result
+    }
+
+    /// Whether `body` went out to `to`, judged by the agent's rows above `newer_than` that no
+    /// other delivery has claimed (§2.5).
+    pub async fn look(
+        &self,
+        to: &Phone,
+        body: &str,
+        newer_than: i64,
+        claimed: &[String],
+    ) -> LookResult {
+        let path = format!("/conversations/{}?limit=50", segment(to.as_str()));
+        match self.caller.get(&path, "look").await {
+            Ok(answer) => reading::look(&answer, body, newer_than, claimed),
+            Err(CallError::Permanent { status: 404, .. }) => LookResult::NotThere,
+            Err(error) => LookResult::Unavailable(error.to_string()),
+        }
+    }
+
+    /// Whether it can be reached.
+    pub async fn is_reachable(&self) -> bool {
+        self.caller.is_reachable("/health").await
+    }
+}
+
+/// Text, or a number as its decimal text.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,128 @@
+//! Whether Postgres and NATS can be reached, probed in the background: a health check never waits
+//! for anybody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::metrics::Metrics;
+use crate::store::MIGRATOR;
+
+/// What is known about ourselves.
+pub struct Health {
+    started: Instant,
+    database: AtomicBool,
+    migrated: AtomicBool,
+    nats: AtomicBool,
+    topology: AtomicBool,
+    stopping: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+impl Health {
+    /// Nothing is known yet.
+    pub fn new(stopping: CancellationToken, metrics: Arc<Metrics>) -> Self {
+        Self {
+            started: Instant::now(),
+            database: AtomicBool::new(false),
+            migrated: AtomicBool::new(false),
+            nats: AtomicBool::new(false),
+            topology: AtomicBool::new(false),
+            stopping,
+            metrics,
+        }
+    }
+
+    /// Since when.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Postgres answered the last probe.
+    pub fn database(&self) -> bool {
+        self.database.load(Ordering::Relaxed)
+    }
+
+    /// NATS is connected.
+    pub fn nats(&self) -> bool {
+        self.nats.load(Ordering::Relaxed)
+    }
+
+    /// The streams are there.
+    pub fn set_topology(&self, ready: bool) {
+        self.topology.store(ready, Ordering::Relaxed);
+    }
+
+    /// Alive, but not all there.
+    pub fn is_degraded(&self) -> bool {
+        !self.database() || !self.nats() || self.stopping.is_cancelled()
+    }
+
+    /// Why no traffic should come here; empty when it should.
+    pub fn reasons_not_ready(&self) -> Vec<&'static str> {
+        let checks = [
+            (!self.database(), "database unreachable"),
+            (
+                self.database() && !self.migrated.load(Ordering::Relaxed),
+                "migrations missing",
+            ),
+            (!self.nats(), "message stream unreachable"),
+            (
+                self.nats() && !self.topology.load(Ordering::Relaxed),
+                "streams missing",
+            ),
+            (self.stopping.is_cancelled(), "shutting down"),
+        ];
+        checks
+            .into_iter()
+            .filter(|(bad, _)| *bad)
+            .map(|(_, why)| why)
+            .collect()
+    }
+
+    /// Probes until the service stops.
+    pub async fn watch(self: Arc<Self>, pool: PgPool, client: async_nats::Client) {
+        while !self.stopping.is_cancelled() {
+            self.probe(&pool, &client).await;
+            tokio::select! {
+                () = self.stopping.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            }
+        }
+    }
+
+    async fn probe(&self, pool: &PgPool, client: &async_nats::Client) {
+        let applied: Result<Result<i64, sqlx::Error>, _> = tokio::time::timeout(
+            Duration::from_secs(2),
+            // No table yet is an answer: the database is there, the migrations are not.
+            sqlx::query_scalar("select count(*) from _sqlx_migrations where success")
+                .fetch_one(pool),
+        )
+        .await;
+        let (database, count) = match applied {
+            Ok(Ok(count)) => (true, count),
+            Ok(Err(sqlx::Error::Database(error))) if error.code().as_deref() == Some("42P01") => {
+                (true, 0)
+            }
+            _ => (false, 0),
+        };
+        self.database.store(database, Ordering::Relaxed);
+        if database {
+            let wanted = i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX);
+            self.migrated.store(count >= wanted, Ordering::Relaxed);
+        }
+        let nats = client.connection_state() == async_nats::connection::State::Connected;
+        self.nats.store(nats, Ordering::Relaxed);
+        let up = |name, up| {
+            self.metrics
+                .reachable
+                .with_label_values(&[name])
+                .set(i64::from(up))
+        };
+        up("postgres", database);
+        up("nats", nats);
+    }
+}

@@ -1,0 +1,93 @@
+//! Every metric of the service, in one table. Names follow the Prometheus conventions; labels
+//! never carry phone numbers, tenant or conversation ids.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $field:ident: $kind:ident, $name:literal, [$($label:literal),*] $(, buckets $buckets:expr)?;)*) => {
+        /// The metrics.
+        pub struct Metrics {
+            registry: Registry,
+            $($(#[doc = $help])+ pub $field: $kind,)*
+        }
+
+        impl Metrics {
+            /// Registers all of them in a registry of their own.
+            pub fn new() -> Result<Self, prometheus::Error> {
+                let registry = Registry::new();
+                $(
+                    let $field = metrics!(@make $kind, $name, concat!($($help),+).trim(), &[$($label),*] $(, $buckets)?)?;
+                    registry.register(Box::new($field.clone()))?;
+                )*
+                Ok(Self { registry, $($field,)* })
+            }
+        }
+
+        /// Name, labels and meaning of every metric, for the documentation.
+        pub static TABLE: &[(&str, &[&str], &str)] = &[$(($name, &[$($label),*], concat!($($help),+))),*];
+    };
+    (@make HistogramVec, $name:literal, $help:expr, $labels:expr, $buckets:expr) => {
+        HistogramVec::new(HistogramOpts::new($name, $help).buckets($buckets.to_vec()), $labels)
+    };
+    (@make $kind:ident, $name:literal, $help:expr, $labels:expr) => {
+        $kind::new(Opts::new($name, $help), $labels)
+    };
+}
+
+const SECONDS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0,
+];
+
+metrics! {
+    /// HTTP requests by route, method and status.
+    request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
+    /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
+    stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
+    /// Texts stored, duplicates not counted.
+    sms_received: IntCounterVec, "orchestrator_sms_received_total", ["direction"];
+    /// Events published, by subject.
+    events: IntCounterVec, "orchestrator_events_total", ["subject"];
+    /// Decisions about texts, by action.
+    decisions: IntCounterVec, "orchestrator_decisions_total", ["action"];
+    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
+    upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Messages parked, by kind and stage.
+    dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
+    /// Whether a part of the service is reachable (1) or not (0).
+    reachable: IntGaugeVec, "orchestrator_dependency_up", ["dependency"];
+}
+
+impl Metrics {
+    /// A message has left a stage.
+    pub fn stage_finished(&self, stage: &str, outcome: &str, took: Duration) {
+        self.stage_seconds
+            .with_label_values(&[stage, outcome])
+            .observe(took.as_secs_f64());
+    }
+
+    /// The text format, version 0.0.4.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        let mut buffer = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut buffer)?;
+        String::from_utf8(buffer).map_err(|e| prometheus::Error::Msg(e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_registers_and_shows_itself() {
+        let metrics = Metrics::new().expect("no two metrics share a name");
+        metrics.stage_finished("intake", "handled", Duration::from_millis(3));
+        let text = metrics.text().expect("text");
+        assert!(
+            text.contains("orchestrator_stage_seconds_bucket{outcome=\"handled\",stage=\"intake\"")
+        );
+    }
+}

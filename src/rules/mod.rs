@@ -1,0 +1,4 @@
+//! What may be done. Pure: facts and settings in, a verdict out.
+
+pub mod prompt;
+pub mod routing;

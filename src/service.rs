@@ -1,0 +1,313 @@
+//! Puts the parts together and takes them apart again in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Layer;
+use tower_http::normalize_path::NormalizePathLayer;
+
+use crate::bridge::{self, Bridge, Waiting};
+use crate::config::{Config, NatsSettings};
+use crate::engine::Clock;
+use crate::engine::committer::Committer;
+use crate::engine::publisher::Publisher;
+use crate::engine::runner::Engine;
+use crate::engine::stage::Io;
+use crate::engine::topology::{self, Mode};
+use crate::events::Neighbour;
+use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notifications, SmsAgent};
+use crate::ops::health::Health;
+use crate::ops::metrics::Metrics;
+use crate::ops::sidecar::{self, Sidecar};
+use crate::stages::{Row, STAGES};
+use crate::store;
+
+/// Which parts of the service this process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles {
+    /// Serves HTTP.
+    pub bridge: bool,
+    /// Runs these stages.
+    pub stages: Vec<&'static str>,
+}
+
+impl Roles {
+    /// Everything.
+    pub fn all() -> Self {
+        Self {
+            bridge: true,
+            stages: STAGES.iter().map(|row| row.name).collect(),
+        }
+    }
+}
+
+/// A running service.
+pub struct Service {
+    /// Where the bridge listens.
+    pub bridge: Option<SocketAddr>,
+    /// Where the sidecar listens.
+    pub sidecar: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    stages: TaskTracker,
+    commits: CancellationToken,
+    patience: Duration,
+}
+
+impl Service {
+    /// Starts. Ports are bound before anything else; Postgres and NATS may come later, and until
+    /// then the service is alive, not ready, and says why.
+    pub async fn start(config: Config, roles: Roles, clock: Clock) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::new()?);
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let health = Arc::new(Health::new(stop.clone(), metrics.clone()));
+        let sidecar = listen(&config.bridge.host, config.sidecar_port, "SIDECAR_PORT").await?;
+        let sidecar_address = sidecar.local_addr()?;
+        let app = sidecar::router(Sidecar {
+            health: health.clone(),
+            metrics: metrics.clone(),
+        });
+        tasks.spawn(serve(sidecar, app.into_make_service(), stop.clone()));
+
+        let listener = match roles.bridge {
+            true => Some(listen(&config.bridge.host, config.bridge.port, "PORT").await?),
+            false => None,
+        };
+        let bridge_address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let db = store::connect(&config.database)?;
+        let client = connect(&config.nats).await?;
+        let publisher = Publisher {
+            jetstream: async_nats::jetstream::new(client.clone()),
+            names: config.nats.names.clone(),
+            client: client.clone(),
+        };
+        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
+        let neighbours = neighbours(&config, &metrics)?;
+        if let Some(listener) = listener {
+            let bridge = Bridge {
+                db: db.clone(),
+                publisher: publisher.clone(),
+                waiting: Waiting::listen(&client).await?,
+                health: health.clone(),
+                metrics: metrics.clone(),
+                clock: clock.clone(),
+                settings: config.bridge.clone(),
+                model_configured: neighbours.model.is_configured(),
+            };
+            let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
+            let app = axum::ServiceExt::<axum::extract::Request>::into_make_service(app);
+            tasks.spawn(serve(listener, app, stop.clone()));
+        }
+        let commits = CancellationToken::new();
+        let stages = TaskTracker::new();
+        let engine = Arc::new(Engine {
+            committer: Committer::start(&db, &clock, config.engine.commit_shards, &commits),
+            publisher: publisher.clone(),
+            io: Io {
+                neighbours,
+                db: db.clone(),
+            },
+            clock,
+            settings: config.engine.clone(),
+            metrics,
+            stop: stop.clone(),
+            tasks: stages.clone(),
+            alone: Engine::suspects(),
+        });
+        let patience = config.engine.shutdown;
+        tasks.spawn(run_stages(config, roles, engine, health));
+        Ok(Self {
+            bridge: bridge_address,
+            sidecar: sidecar_address,
+            stop,
+            tasks,
+            stages,
+            commits,
+            patience,
+        })
+    }
+
+    /// Stops: no new requests, no new messages; what is under way is finished within the patience;
+    /// what is not begins again elsewhere, because it was never acknowledged.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.stages.close();
+        let drained = async {
+            self.stages.wait().await;
+            self.tasks.wait().await;
+        };
+        if tokio::time::timeout(self.patience, drained).await.is_err() {
+            tracing::warn!("work in flight was left to redelivery");
+        }
+        self.commits.cancel();
+    }
+}
+
+/// Waits until everything is there, then runs the stages until the end.
+async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: Arc<Health>) {
+    let stop = engine.stop.clone();
+    while !stop.is_cancelled() {
+        match prepare(&config, &engine.io.db, &engine.publisher).await {
+            Ok(()) => break,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "not ready yet");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                }
+            }
+        }
+    }
+    health.set_topology(true);
+    tracing::info!(stages = roles.stages.join(","), "running");
+    let rows = roles.stages.iter().filter_map(|name| Row::named(name));
+    futures::future::join_all(rows.map(|row| row.start(engine.clone(), &config.stages))).await;
+}
+
+async fn prepare(config: &Config, db: &PgPool, publisher: &Publisher) -> anyhow::Result<()> {
+    let mode = if config.setup_on_start {
+        Mode::CreateMissing
+    } else {
+        Mode::Check
+    };
+    if config.setup_on_start {
+        store::MIGRATOR.run(db).await.context("migrations")?;
+    }
+    let findings = topology::ensure(
+        &publisher.jetstream,
+        &publisher.names,
+        config.nats.replicas,
+        mode,
+    )
+    .await?;
+    for finding in &findings {
+        match &finding.state {
+            topology::State::Missing => anyhow::bail!(
+                "{} is missing: run `orchestrator topology apply`",
+                finding.what
+            ),
+            topology::State::Differs(fields) => tracing::warn!(
+                what = finding.what,
+                fields = fields.join(","),
+                "differs from the file; `orchestrator topology apply` would update it"
+            ),
+            topology::State::Created => tracing::info!(what = finding.what, "created"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn listen(host: &str, port: u16, variable: &str) -> anyhow::Result<TcpListener> {
+    let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
+    match TcpListener::bind((unbracketed, port)).await {
+        // A machine without IPv6.
+        Err(error)
+            if host == "::"
+                && matches!(
+                    error.kind(),
+                    std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported
+                ) =>
+        {
+            TcpListener::bind(("0.0.0.0", port)).await
+        }
+        bound => bound,
+    }
+    .with_context(|| format!("cannot listen on port {port}; set {variable} to another one"))
+}
+
+/// Serves until told to stop, then lets requests under way finish.
+async fn serve<M, S>(listener: TcpListener, app: M, stop: CancellationToken)
+where
+    M: for<'a> tower::Service<
+            axum::serve::IncomingStream<'a, TcpListener>,
+            Error = std::convert::Infallible,
+            Response = S,
+        > + Send
+        + 'static,
+    for<'a> <M as tower::Service<axum::serve::IncomingStream<'a, TcpListener>>>::Future: Send,
+    S: tower::Service<
+            axum::extract::Request,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+        > + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "a listener failed");
+    }
+}
+
+/// A connection that is made when the server is there, and made again whenever it comes back.
+pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Client> {
+    let mut options = async_nats::ConnectOptions::new()
+        .name("orchestrator")
+        .retry_on_initial_connect()
+        // A hung server must not stop us for its whole hang.
+        .ping_interval(Duration::from_secs(5))
+        .connection_timeout(Duration::from_secs(2))
+        .request_timeout(Some(Duration::from_secs(5)))
+        .event_callback(|event| async move {
+            match event {
+                async_nats::Event::ServerError(_) | async_nats::Event::ClientError(_) => {
+                    tracing::warn!(%event, "NATS");
+                }
+                _ => tracing::info!(%event, "NATS"),
+            }
+        });
+    if let Some(file) = &settings.credentials {
+        options = options
+            .credentials_file(file)
+            .await
+            .with_context(|| format!("NATS_CREDS: {file} cannot be read"))?;
+    }
+    if let Some((user, password)) = &settings.user {
+        options = options.user_and_password(user.clone(), password.expose_secret().to_owned());
+    }
+    options
+        .connect(settings.servers.clone())
+        .await
+        .context("NATS_URL")
+}
+
+fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbours> {
+    let settings = &config.neighbours;
+    let caller = |who, address: &crate::neighbours::caller::Address, read| {
+        Caller::new(who, address.clone(), read, settings.retry, metrics.clone())
+    };
+    let read = settings.read_timeout;
+    Ok(Neighbours {
+        monitor: Arc::new(CollectionsMonitor::new(caller(
+            Neighbour::CollectionsMonitor,
+            &settings.monitor,
+            read,
+        )?)),
+        sms_agent: Arc::new(SmsAgent::new(
+            caller(Neighbour::SmsAgent, &settings.sms_agent, read)?,
+            settings.agent.clone(),
+        )),
+        notifications: Arc::new(Notifications::new(
+            caller(
+                Neighbour::NotificationService,
+                &settings.notifications,
+                Duration::from_secs(10),
+            )?,
+            settings.notification.clone(),
+        )),
+        model: Arc::new(Model::new(settings.model.clone())?),
+    })
+}

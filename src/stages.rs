@@ -1,0 +1,147 @@
+//! The stages, in the order a text meets them.
+
+pub mod context;
+pub mod decide;
+pub mod deliver;
+pub mod draft;
+mod handover;
+pub mod intake;
+pub mod notify;
+pub mod route;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::engine::Stage;
+use crate::engine::runner::{self, Engine};
+use crate::events::{Entry, StageInput, Stream};
+use crate::stages::handover::HandoverSettings;
+
+pub use handover::HandoverSettings as Handover;
+
+/// A stage as the rest of the program sees it.
+pub struct Row {
+    /// Durable consumer, mark, metric label.
+    pub name: &'static str,
+    /// What it reads.
+    pub subjects: &'static [&'static str],
+    /// Its consumer as the server must have it.
+    pub consumer: &'static str,
+    /// One question it answers, for the README.
+    pub question: &'static str,
+    /// What it may say, for the README; checked by a test.
+    pub emits: &'static str,
+    start: fn(Arc<Engine>, &StageSettings) -> Running,
+}
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The settings of all stages.
+#[derive(Clone)]
+pub struct StageSettings {
+    /// Duplicates.
+    pub intake: intake::IntakeSettings,
+    /// The model's limits.
+    pub draft: draft::DraftSettings,
+    /// Thresholds.
+    pub routing: crate::rules::routing::RoutingSettings,
+    /// Sending.
+    pub deliver: deliver::DeliverSettings,
+    /// Who takes over.
+    pub handover: HandoverSettings,
+}
+
+macro_rules! stages {
+    ($($stage:ident in $module:ident, $question:literal, emits $emits:literal, with $settings:expr;)*) => {
+        /// The table. A stage that is not in it is dead code, and the compiler says so.
+        pub static STAGES: &[Row] = &[$(Row {
+            name: <$module::$stage as Stage>::NAME,
+            subjects: <<$module::$stage as Stage>::In as StageInput>::SUBJECTS,
+            consumer: include_str!(concat!("../nats/consumers/", stringify!($module), ".json")),
+            question: $question,
+            emits: $emits,
+            start: |engine, settings| {
+                let build: fn(&StageSettings) -> $module::$stage = $settings;
+                let stage = Arc::new(build(settings));
+                Box::pin(runner::run(engine, stage, stream_of::<$module::$stage>()))
+            },
+        }),*];
+    };
+}
+
+stages! {
+    Intake in intake, "Is the text new, and what turn does it open?",
+        emits "turn.opened, escalation.raised, consent.revoked, approval.superseded",
+        with |s| intake::Intake { settings: s.intake.clone(), handover: s.handover.clone() };
+    Context in context, "Who wrote, what is owed, what was said before?",
+        emits "turn.ready, escalation.raised",
+        with |s| context::Context { routing: s.routing, handover: s.handover.clone() };
+    Draft in draft, "What would the model answer?",
+        emits "reply.drafted, escalation.raised",
+        with |s| draft::Draft { settings: s.draft.clone(), handover: s.handover.clone() };
+    Route in route, "Who answers: nobody, a manager, a person?",
+        emits "reply.approved, approval.requested, escalation.raised",
+        with |s| route::Route { settings: s.routing, handover: s.handover.clone() };
+    Decide in decide, "What did the manager decide?",
+        emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised",
+        with |s| decide::Decide { handover: s.handover.clone() };
+    Deliver in deliver, "Did the text reach the SMS Agent, once?",
+        emits "reply.sent, delivery.failed, delivery.suppressed, escalation.raised",
+        with |s| deliver::Deliver { settings: s.deliver.clone(), handover: s.handover.clone() };
+    Notify in notify, "Do the managers know?",
+        emits "notification.sent",
+        with |_| notify::Notify;
+}
+
+/// The stream a stage reads: that of its subjects, which must agree. A test checks it.
+pub fn stream_of<S: Stage>() -> Stream {
+    stream_of_subjects(<S::In as StageInput>::SUBJECTS)
+}
+
+/// The stream that keeps all of `subjects`.
+pub fn stream_of_subjects(subjects: &[&str]) -> Stream {
+    subjects
+        .first()
+        .and_then(|subject| Entry::of(subject))
+        .map_or(Stream::Story, |e| e.stream)
+}
+
+impl Row {
+    /// The stage of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        STAGES.iter().find(|row| row.name == name)
+    }
+
+    /// The stream it reads.
+    pub fn stream(&self) -> Stream {
+        stream_of_subjects(self.subjects)
+    }
+
+    /// Runs it until the engine stops.
+    pub fn start(&self, engine: Arc<Engine>, settings: &StageSettings) -> Running {
+        (self.start)(engine, settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_reads_one_stream_and_says_only_what_is_listed() {
+        for row in STAGES {
+            for subject in row.subjects {
+                let entry = Entry::of(subject).expect("a subject in the list of events");
+                assert_eq!(entry.stream, row.stream(), "{}: {subject}", row.name);
+            }
+            for subject in row.emits.split(", ") {
+                assert!(
+                    Entry::of(subject).is_some(),
+                    "{} emits unknown {subject}",
+                    row.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! What did the manager decide?
+//!
+//! in: `approval.decided` · out: `approval.approved`, `.modified`, `.escalated`, `.refused`,
+//! `reply.approved`, `escalation.raised`
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::handover::{Handover, HandoverSettings};
+use crate::domain::{DeliveryId, DeliveryKind, DraftId, EscalationType, StepName, WorkflowStatus};
+use crate::engine::answers::{Problem, stamp};
+use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
+use crate::events::{
+    ApprovalApproved, ApprovalDecided, ApprovalEscalated, ApprovalModified, ApprovalRefused,
+    Decided, DecisionAction, ReplyApproved,
+};
+use crate::store::audit::Audit;
+use crate::store::conversations::ConversationUpdate;
+use crate::store::deliveries::{DeliveryStatus, NewDelivery};
+use crate::store::drafts::{self, Draft, DraftUpdate};
+use crate::store::steps::Step;
+use crate::store::workflows::WorkflowUpdate;
+use crate::store::{Case, ConsentUse, DraftRef, Needs};
+
+/// The stage.
+pub struct Decide {
+    /// Who takes over.
+    pub handover: HandoverSettings,
+}
+
+/// The draft that is meant, and the one that replaced it.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    draft: Option<Draft>,
+    successor: Option<DraftId>,
+}
+
+type Event = Incoming<ApprovalDecided>;
+
+impl Stage for Decide {
+    const NAME: &'static str = "decide";
+    type In = ApprovalDecided;
+    type Found = Found;
+
+    async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
+        let command = &event.body;
+        let id = match (&command.response_queue_id, &command.conversation_id) {
+            (Some(id), _) => DraftId::parse(id),
+            (None, Some(conversation)) => {
+                let phone = command.phone_number.as_ref();
+                let text = command.approved_text.as_deref();
+                drafts::meant_by(&io.db, conversation, phone, text).await?
+            }
+            (None, None) => None,
+        };
+        let draft = match id {
+            Some(id) => drafts::with_id(&io.db, id).await?,
+            None => None,
+        };
+        let successor = match draft.as_ref().and_then(|d| d.superseded_by) {
+            Some(workflow) => drafts::of_workflow(&io.db, workflow).await?,
+            None => None,
+        };
+        Ok(Found { draft, successor })
+    }
+
+    fn needs(&self, _event: &Event, found: &Found) -> Needs {
+        let Some(draft) = &found.draft else {
+            return Needs::default();
+        };
+        Needs {
+            conversation: Some(draft.conversation_id.clone()),
+            lock: true,
+            consent: Some((draft.phone.clone(), ConsentUse::Read)),
+            draft: Some(DraftRef::Id(draft.id)),
+            ..Needs::default()
+        }
+    }
+
+    fn decide(&self, event: &Event, found: &Found, case: &Case, now: DateTime<Utc>) -> Decision {
+        let Some(draft) = &case.draft else {
+            return not_found(event, now);
+        };
+        let command = &event.body;
+        let other_number = command
+            .phone_number
+            .as_ref()
+            .is_some_and(|p| *p != draft.phone);
+        if command.response_queue_id.is_none() && other_number {
+            return not_found(event, now);
+        }
+        let ruling = Ruling { event, draft, now };
+        let sends = matches!(
+            command.action,
+            DecisionAction::Approve | DecisionAction::Modify
+        );
+        match draft.status.as_str() {
+            "suppressed" => {
+                ruling.refuse("opted_out", "The tenant asked not to be texted", json!({}))
+            }
+            _ if sends && case.opted_out && draft.actioned_at.is_none() => {
+                ruling.refuse("opted_out", "The tenant asked not to be texted", json!({}))
+            }
+            "pending" | "expired" => ruling.carry_out(self),
+            "superseded" if sends && command.override_superseded => ruling.carry_out(self),
+            "superseded" => ruling.refuse(
+                "superseded",
+                "The tenant has written again; a newer draft answers",
+                json!({ "successor_id": found.successor }),
+            ),
+            _ => ruling.repeat(),
+        }
+    }
+}
+
+/// A decision about a known draft.
+struct Ruling<'a> {
+    event: &'a Event,
+    draft: &'a Draft,
+    now: DateTime<Utc>,
+}
+
+impl Ruling<'_> {
+    fn command(&self) -> &ApprovalDecided {
+        &self.event.body
+    }
+
+    fn decided_by(&self) -> String {
+        self.command()
+            .manager_id
+            .clone()
+            .unwrap_or_else(|| "dashboard".to_owned())
+    }
+
+    /// The text the decision sends: a manager's, or the stored one (conflicts C21).
+    fn text(&self) -> String {
+        let command = self.command();
+        let own = match command.action {
+            DecisionAction::Modify => command.modified_text.as_ref(),
+            _ => command.approved_text.as_ref(),
+        };
+        own.unwrap_or(&self.draft.ai_response).clone()
+    }
+
+    fn reply(&self, already: bool) -> Option<Reply> {
+        Some(Reply::Approval {
+            draft: self.draft.id,
+            to: self.event.envelope.reply_subject.clone()?,
+            already,
+            correlation_id: self.event.envelope.correlation_id.clone(),
+        })
+    }
+
+    /// Somebody has decided before: the same again is fine, anything else is a conflict.
+    fn repeat(&self) -> Decision {
+        let draft = self.draft;
+        let command = self.command();
+        let same_action = draft.approval_action.as_deref() == Some(command.action.as_str());
+        let same_text = match command.action {
+            DecisionAction::Approve | DecisionAction::Modify => {
+                draft.final_response.as_deref() == Some(self.text().as_str())
+            }
+            DecisionAction::Escalate | DecisionAction::Reject => true,
+        };
+        if same_action && same_text {
+            return Decision::nothing("the same decision again").reply_if(self.reply(true));
+        }
+        self.refuse(
+            "already_decided",
+            "The item has already been decided",
+            json!({
+                "queue_status": draft.status,
+                "actioned_by": draft.actioned_by,
+                "actioned_at": draft.actioned_at.map(stamp),
+            }),
+        )
+    }
+
+    fn refuse(&self, reason: &str, sentence: &str, mut details: Value) -> Decision {
+        details["reason"] = json!(reason);
+        details["response_queue_id"] = json!(self.draft.id);
+        let refused = ApprovalRefused {
+            response_queue_id: Some(self.draft.id.to_string()),
+            conversation_id: Some(self.draft.conversation_id.clone()),
+            reason: reason.to_owned(),
+            decided_by: self.decided_by(),
+        };
+        Decision::done()
+            .emit(
+                &refused,
+                &self.draft.conversation_id,
+                self.draft.workflow_id,
+            )
+            .reply_if(problem(
+                self.event,
+                &Problem::conflict(sentence, details),
+                self.now,
+            ))
+    }
+
+    fn carry_out(&self, stage: &Decide) -> Decision {
+        let command = self.command();
+        let decision = match command.action {
+            DecisionAction::Approve => self.release(DeliveryKind::Approved),
+            DecisionAction::Modify => self.release(DeliveryKind::Modified),
+            DecisionAction::Escalate => self.take_over(stage, "Escalated by manager"),
+            DecisionAction::Reject => self.take_over(stage, "Response rejected by manager"),
+        };
+        let sends = matches!(
+            command.action,
+            DecisionAction::Approve | DecisionAction::Modify
+        );
+        Decision::done()
+            .change(
+                Step::done(self.draft.workflow_id, StepName::ManagerApproval, self.now)
+                    .with(json!({ "action": command.action, "by": self.decided_by() })),
+            )
+            .change(Audit {
+                id: self.event.envelope.id.row("audit"),
+                draft_id: self.draft.id,
+                action: command.action.as_str().to_owned(),
+                original: self.draft.ai_response.clone(),
+                final_response: sends.then(|| self.text()),
+                reason: command.escalation_reason.clone(),
+                notes: command.notes.clone(),
+                by: self.decided_by(),
+                at: self.now,
+            })
+            .and(decision)
+    }
+
+    fn draft_update(&self, status: &'static str) -> DraftUpdate {
+        DraftUpdate {
+            action: Some(self.command().action.as_str()),
+            by: Some(self.decided_by()),
+            ..DraftUpdate::withdrawn(self.draft.id, status, None, self.now)
+        }
+    }
+
+    fn decided(&self, final_response: Option<String>) -> Decided {
+        Decided {
+            response_queue_id: self.draft.id,
+            workflow_id: self.draft.workflow_id,
+            conversation_id: self.draft.conversation_id.clone(),
+            decided_by: self.decided_by(),
+            decided_at: self.now,
+            original_response: self.draft.ai_response.clone(),
+            final_response,
+        }
+    }
+
+    /// The text may go out. The turn is closed here, not when the text leaves: a manager's word
+    /// stands even if the tenant writes again a second later.
+    fn release(&self, kind: DeliveryKind) -> Decision {
+        let draft = self.draft;
+        let text = self.text();
+        let delivery_id = DeliveryId(draft.id.0);
+        let status = if kind == DeliveryKind::Modified {
+            "modified"
+        } else {
+            "approved"
+        };
+        let approved = ReplyApproved {
+            delivery_id,
+            draft_id: draft.id,
+            workflow_id: draft.workflow_id,
+            conversation_id: draft.conversation_id.clone(),
+            turn: draft.turn,
+            phone_number: draft.phone.clone(),
+            tenant_id: draft.tenant_id.clone(),
+            text: text.clone(),
+            kind,
+            released_by: Some(self.decided_by()),
+            newest_known_message: draft.newest_known_message,
+            override_superseded: self.command().override_superseded,
+        };
+        let decision = Decision::done()
+            .change(DraftUpdate {
+                modified_response: (kind == DeliveryKind::Modified).then(|| text.clone()),
+                final_response: Some(text.clone()),
+                ..self.draft_update(status)
+            })
+            .change(NewDelivery {
+                id: delivery_id,
+                draft_id: draft.id,
+                workflow_id: draft.workflow_id,
+                conversation_id: draft.conversation_id.clone(),
+                phone: draft.phone.clone(),
+                kind,
+                body: text.clone(),
+                status: DeliveryStatus::Waiting,
+                newest_known_message: draft.newest_known_message,
+                reply_subject: self.event.envelope.reply_subject.clone(),
+                at: self.now,
+            })
+            .change(WorkflowUpdate {
+                // An overridden draft's workflow has ended as merged; the text still goes out.
+                final_result: draft.status == "superseded",
+                ..WorkflowUpdate::to(
+                    draft.workflow_id,
+                    WorkflowStatus::Processing,
+                    StepName::ManagerApproval,
+                    self.now,
+                )
+            });
+        let decision = if draft.status == "superseded" {
+            // The open turn belongs to the newer texts.
+            decision
+        } else {
+            decision.change(ConversationUpdate::closing(&draft.conversation_id))
+        };
+        let decided = self.decided(Some(text));
+        let decision = match kind {
+            DeliveryKind::Modified => decision.emit(
+                &ApprovalModified { decision: decided },
+                &draft.conversation_id,
+                draft.workflow_id,
+            ),
+            _ => decision.emit(
+                &ApprovalApproved { decision: decided },
+                &draft.conversation_id,
+                draft.workflow_id,
+            ),
+        };
+        decision.emit(&approved, &draft.conversation_id, draft.workflow_id)
+    }
+
+    /// A person takes over; nothing is sent.
+    fn take_over(&self, stage: &Decide, default_reason: &str) -> Decision {
+        let draft = self.draft;
+        let kind = draft
+            .triggers
+            .iter()
+            .find_map(|trigger| EscalationType::parse(trigger))
+            .unwrap_or(EscalationType::Manual);
+        let reason = self.command().escalation_reason.clone();
+        let handover = Handover {
+            cause: self.event.envelope.id,
+            workflow: draft.workflow_id,
+            conversation: &draft.conversation_id,
+            tenant_id: draft.tenant_id.clone(),
+            tenant_name: draft.tenant_name.clone(),
+            phone: &draft.phone,
+            kind,
+            severity: crate::domain::Severity::Medium,
+            reason: reason.unwrap_or_else(|| default_reason.to_owned()),
+            message: Some(draft.tenant_message.clone()),
+            draft: Some(draft.id),
+            by: Some(self.decided_by()),
+        };
+        let escalated = ApprovalEscalated {
+            decision: self.decided(None),
+            escalation_id: handover.id(),
+            escalation_type: kind,
+        };
+        handover
+            .hand_over(&stage.handover, self.now)
+            .change(DraftUpdate {
+                escalation: Some(handover.id()),
+                ..self.draft_update("escalated")
+            })
+            .emit(&escalated, &draft.conversation_id, draft.workflow_id)
+            .reply_if(self.reply(false))
+    }
+}
+
+fn not_found(event: &Event, now: DateTime<Utc>) -> Decision {
+    let command = &event.body;
+    let refused = ApprovalRefused {
+        response_queue_id: command.response_queue_id.clone(),
+        conversation_id: command.conversation_id.clone(),
+        reason: "not_found".to_owned(),
+        decided_by: command
+            .manager_id
+            .clone()
+            .unwrap_or_else(|| "dashboard".to_owned()),
+    };
+    let details = json!({
+        "response_queue_id": command.response_queue_id,
+        "conversation_id": command.conversation_id,
+    });
+    let problem_ = Problem::not_found("Response queue item not found", details);
+    Decision::done()
+        .emit_loose(&refused, command.conversation_id.clone(), None)
+        .reply_if(problem(event, &problem_, now))
+}
+
+fn problem(event: &Event, problem: &Problem, now: DateTime<Utc>) -> Option<Reply> {
+    Some(Reply::Ready {
+        to: event.envelope.reply_subject.clone()?,
+        status: problem.status,
+        body: problem.body(
+            "/orchestrate/approve-response",
+            &event.envelope.correlation_id,
+            now,
+        ),
+    })
+}

@@ -1,0 +1,195 @@
+//! Who answers: nobody, a manager, a person?
+//!
+//! in: `reply.drafted` · out: `reply.approved`, `approval.requested`, `escalation.raised`
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::handover::{Handover, HandoverSettings};
+use crate::domain::{
+    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, RoutingReason, StepName,
+    WorkflowStatus,
+};
+use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
+use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted};
+use crate::rules::routing::{self, RoutingSettings};
+use crate::store::drafts::NewDraft;
+use crate::store::steps::Step;
+use crate::store::workflows::WorkflowUpdate;
+use crate::store::{Case, Change, Needs};
+
+/// The stage.
+pub struct Route {
+    /// Thresholds.
+    pub settings: RoutingSettings,
+    /// Who takes over.
+    pub handover: HandoverSettings,
+}
+
+type Event = Incoming<ReplyDrafted>;
+
+impl Stage for Route {
+    const NAME: &'static str = "route";
+    type In = ReplyDrafted;
+    type Found = ();
+
+    async fn gather(&self, _event: &Event, _io: &Io) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn needs(&self, event: &Event, (): &()) -> Needs {
+        Needs {
+            conversation: Some(event.body.turn.conversation_id.clone()),
+            lock: true,
+            ..Needs::default()
+        }
+    }
+
+    fn decide(&self, event: &Event, (): &(), case: &Case, now: DateTime<Utc>) -> Decision {
+        let ReplyDrafted { turn, facts, draft } = &event.body;
+        if !case.is_current(turn.number) {
+            return Decision::nothing("a newer text has taken the turn over");
+        }
+        let hardship = turn
+            .texts
+            .iter()
+            .any(|text| text.triggers.contains(&EscalationType::Hardship));
+        let route = routing::route(draft, !facts.degraded.is_empty(), hardship, &self.settings);
+        let evaluated = Step::done(turn.workflow_id, StepName::ConfidenceEvaluated, now)
+            .with(json!({ "confidence": draft.confidence }));
+        let decision = match route {
+            routing::Route::Send => send(event, now),
+            routing::Route::Ask(reason) => self.ask(event, reason, now),
+            routing::Route::HandOver {
+                kind,
+                severity,
+                reason,
+            } => {
+                let handover = Handover {
+                    cause: event.envelope.id,
+                    workflow: turn.workflow_id,
+                    conversation: &turn.conversation_id,
+                    tenant_id: turn.tenant_id.clone(),
+                    tenant_name: facts.tenant.as_ref().and_then(|t| t.tenant_name.clone()),
+                    phone: &turn.phone_number,
+                    kind,
+                    severity,
+                    reason,
+                    message: Some(turn.joined_text()),
+                    draft: Some(draft_id(event)),
+                    by: None,
+                };
+                handover
+                    .hand_over(&self.handover, now)
+                    .change(new_draft(event, "escalated", now))
+                    .reply(Reply::Workflow(turn.workflow_id))
+            }
+        };
+        let mut decision = Decision::done().change(evaluated).and(decision);
+        for change in &mut decision.changes {
+            if let Change::Workflow(update) = change {
+                update.confidence = Some(draft.confidence);
+                update.draft = Some(draft_id(event));
+            }
+        }
+        decision
+    }
+}
+
+fn draft_id(event: &Event) -> DraftId {
+    DraftId(event.envelope.id.row("draft"))
+}
+
+fn new_draft(event: &Event, status: &'static str, now: DateTime<Utc>) -> NewDraft {
+    let texts = &event.body.turn.texts;
+    let mut triggers: Vec<_> = texts
+        .iter()
+        .flat_map(|t| t.triggers.iter().copied())
+        .collect();
+    triggers.sort_unstable();
+    triggers.dedup();
+    NewDraft {
+        id: draft_id(event),
+        drafted: event.body.clone(),
+        status,
+        routing_reason: None,
+        triggers,
+        expires_at: None,
+        at: now,
+    }
+}
+
+/// Released by the thresholds. The waiting caller is told by `deliver`, which knows whether the
+/// agent took it.
+fn send(event: &Event, now: DateTime<Utc>) -> Decision {
+    let ReplyDrafted { turn, facts, draft } = &event.body;
+    let approved = ReplyApproved {
+        delivery_id: DeliveryId(event.envelope.id.row("delivery")),
+        draft_id: draft_id(event),
+        workflow_id: turn.workflow_id,
+        conversation_id: turn.conversation_id.clone(),
+        turn: turn.number,
+        phone_number: turn.phone_number.clone(),
+        tenant_id: turn.tenant_id.clone(),
+        text: draft.reply.clone(),
+        kind: DeliveryKind::Auto,
+        released_by: None,
+        newest_known_message: facts.newest_known_message,
+        override_superseded: false,
+    };
+    Decision::done()
+        .change(new_draft(event, "auto_sent", now))
+        .change(WorkflowUpdate {
+            action: Some(Action::AutoSent),
+            ..WorkflowUpdate::to(
+                turn.workflow_id,
+                WorkflowStatus::Processing,
+                StepName::ConfidenceEvaluated,
+                now,
+            )
+        })
+        .emit(&approved, &turn.conversation_id, turn.workflow_id)
+}
+
+impl Route {
+    fn ask(&self, event: &Event, reason: RoutingReason, now: DateTime<Utc>) -> Decision {
+        let ReplyDrafted { turn, facts, draft } = &event.body;
+        let expires_at = now + self.settings.approval_timeout;
+        let requested = ApprovalRequested {
+            response_queue_id: draft_id(event),
+            workflow_id: turn.workflow_id,
+            conversation_id: turn.conversation_id.clone(),
+            tenant_id: turn.tenant_id.clone(),
+            tenant_name: facts.tenant.as_ref().and_then(|t| t.tenant_name.clone()),
+            tenant_message: turn.joined_text(),
+            ai_response: draft.reply.clone(),
+            ai_response_en: draft.reply_en.clone(),
+            confidence_score: draft.confidence,
+            routing_reason: reason,
+            degraded: facts.degraded.clone(),
+            payment_plan: draft.payment_plan,
+            expires_at,
+        };
+        Decision::done()
+            .change(NewDraft {
+                routing_reason: Some(reason),
+                expires_at: Some(expires_at),
+                ..new_draft(event, "pending", now)
+            })
+            .change(WorkflowUpdate {
+                action: Some(Action::QueuedForApproval),
+                ..WorkflowUpdate::to(
+                    turn.workflow_id,
+                    WorkflowStatus::AwaitingApproval,
+                    StepName::QueuedForApproval,
+                    now,
+                )
+            })
+            .change(
+                Step::done(turn.workflow_id, StepName::QueuedForApproval, now)
+                    .with(json!({ "reason": reason })),
+            )
+            .emit(&requested, &turn.conversation_id, turn.workflow_id)
+            .reply(Reply::Workflow(turn.workflow_id))
+    }
+}

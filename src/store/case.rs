@@ -1,0 +1,353 @@
+//! What Postgres knows about a message's subject in the moment of decision.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::conversations::{Conversation, NewConversation};
+use super::deliveries::{Delivery, DeliveryStatus};
+use super::drafts::Draft;
+use super::{Tx, consents, conversations, deliveries, drafts, texts};
+use crate::domain::{ConversationId, DeliveryId, DraftId, OpenText, Phone, WorkflowId};
+
+/// What a decision must be taken under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentUse {
+    /// Read, to decide what to prepare.
+    Read,
+    /// Held against an opt-out until the send intent is committed.
+    HoldToSend,
+    /// About to change.
+    Change,
+}
+
+/// How a text is recognised as one we have.
+#[derive(Debug, Clone)]
+pub enum SameText {
+    /// The caller's key.
+    Key(String),
+    /// Content, conversation, phone and the sender's time: the same text whenever it comes again.
+    Content(Vec<u8>),
+    /// Content, conversation and phone, if the first one arrived after this moment.
+    ContentSince(Vec<u8>, DateTime<Utc>),
+}
+
+/// Which drafts a decision is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftRef {
+    /// The one that waits, if any.
+    Pending,
+    /// This one.
+    Id(DraftId),
+}
+
+/// What a stage wants to know, as data, so that the committer can ask for a whole batch at once.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// The conversation the decision is about.
+    pub conversation: Option<ConversationId>,
+    /// Take its lock: for decisions that move its turn or act in the world.
+    pub lock: bool,
+    /// Create it first, if it is new.
+    pub create: Option<NewConversation>,
+    /// Whether a number may be texted, and how firmly that must be known.
+    pub consent: Option<(Phone, ConsentUse)>,
+    /// Whether the text is one we have.
+    pub same_text: Option<SameText>,
+    /// The texts of the open turn.
+    pub open_texts: bool,
+    /// A draft.
+    pub draft: Option<DraftRef>,
+    /// A delivery, the conversation's other unfinished ones and the agent's rows they claimed.
+    pub delivery: Option<DeliveryId>,
+}
+
+/// The answer to [`Needs`].
+#[derive(Debug, Clone, Default)]
+pub struct Case {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+    /// Its number may not be texted.
+    pub opted_out: bool,
+    /// The workflow of the same text, received earlier.
+    pub duplicate_of: Option<WorkflowId>,
+    /// The texts of the open turn, oldest arrival first; empty when no turn is open.
+    pub open_texts: Vec<OpenText>,
+    /// The draft asked for.
+    pub draft: Option<Draft>,
+    /// The delivery asked for.
+    pub delivery: Option<Delivery>,
+    /// Another text of the conversation is with the agent right now.
+    pub other_in_flight: bool,
+    /// The agent's rows that other deliveries of the conversation have claimed.
+    pub claimed: Vec<String>,
+}
+
+impl Case {
+    /// Whether `turn` of the conversation may still act.
+    pub fn is_current(&self, turn: i64) -> bool {
+        self.conversation
+            .as_ref()
+            .is_some_and(|c| c.is_current(turn))
+    }
+}
+
+/// Asks for a whole batch. Locks are taken in one order everywhere - conversations by id, then
+/// consents by number - so that batches of several replicas cannot deadlock.
+pub(crate) async fn load(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    now: DateTime<Utc>,
+) -> Result<Vec<Case>, sqlx::Error> {
+    let mut cases = vec![Case::default(); needs.len()];
+    load_conversations(tx, needs, &mut cases).await?;
+    load_consents(tx, needs, &mut cases, now).await?;
+    load_duplicates(tx, needs, &mut cases).await?;
+    load_open_texts(tx, needs, &mut cases).await?;
+    load_drafts(tx, needs, &mut cases).await?;
+    load_deliveries(tx, needs, &mut cases).await?;
+    Ok(cases)
+}
+
+async fn load_conversations(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let created: Vec<NewConversation> = needs.iter().filter_map(|n| n.create.clone()).collect();
+    if !created.is_empty() {
+        conversations::ensure(tx, &created).await?;
+    }
+    let ids = |lock: bool| -> Vec<&str> {
+        let wanted = needs.iter().filter(|n| n.lock == lock);
+        wanted
+            .filter_map(|n| n.conversation.as_ref())
+            .map(ConversationId::as_str)
+            .collect()
+    };
+    let mut found = HashMap::new();
+    let (locked, read) = (ids(true), ids(false));
+    if !locked.is_empty() {
+        found.extend(
+            conversations::lock(tx, &locked)
+                .await?
+                .into_iter()
+                .map(|c| (c.id.clone(), c)),
+        );
+    }
+    if !read.is_empty() {
+        found.extend(
+            conversations::read(tx, &read)
+                .await?
+                .into_iter()
+                .map(|c| (c.id.clone(), c)),
+        );
+    }
+    for (case, need) in cases.iter_mut().zip(needs) {
+        case.conversation = need
+            .conversation
+            .as_ref()
+            .and_then(|id| found.get(id).cloned());
+    }
+    Ok(())
+}
+
+async fn load_consents(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let phones = |of: &dyn Fn(&Needs) -> bool| -> Vec<&str> {
+        let wanted = needs.iter().filter(|n| of(n));
+        wanted
+            .filter_map(|n| n.consent.as_ref())
+            .map(|(phone, _)| phone.as_str())
+            .collect()
+    };
+    // A number that writes to us gets its row, so that later there is something to lock.
+    let new = phones(&|n| n.create.is_some());
+    if !new.is_empty() {
+        consents::ensure(tx, &new, now).await?;
+    }
+    let with = |wanted: ConsentUse| {
+        move |n: &Needs| {
+            n.consent
+                .as_ref()
+                .is_some_and(|(_, consent)| *consent == wanted)
+        }
+    };
+    let mut found = HashMap::new();
+    let change = phones(&with(ConsentUse::Change));
+    if !change.is_empty() {
+        found.extend(consents::lock(tx, &change, true).await?);
+    }
+    let hold = phones(&with(ConsentUse::HoldToSend));
+    if !hold.is_empty() {
+        found.extend(consents::lock(tx, &hold, false).await?);
+    }
+    let read = phones(&with(ConsentUse::Read));
+    if !read.is_empty() {
+        found.extend(consents::read(tx, &read).await?);
+    }
+    for (case, need) in cases.iter_mut().zip(needs) {
+        let phone = need.consent.as_ref().map(|(phone, _)| phone.as_str());
+        case.opted_out = phone.and_then(|p| found.get(p).copied()).unwrap_or(false);
+    }
+    Ok(())
+}
+
+async fn load_duplicates(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let mut keys = Vec::new();
+    let mut contents = Vec::new();
+    for need in needs {
+        match &need.same_text {
+            Some(SameText::Key(key)) => keys.push(key.as_str()),
+            Some(SameText::Content(hash) | SameText::ContentSince(hash, _)) => {
+                contents.push(hash.as_slice());
+            }
+            None => {}
+        }
+    }
+    let by_key: HashMap<String, WorkflowId> = if keys.is_empty() {
+        HashMap::new()
+    } else {
+        texts::with_keys(tx, &keys).await?.into_iter().collect()
+    };
+    let by_content = if contents.is_empty() {
+        Vec::new()
+    } else {
+        texts::with_content(tx, &contents).await?
+    };
+    for (case, need) in cases.iter_mut().zip(needs) {
+        case.duplicate_of = match &need.same_text {
+            Some(SameText::Key(key)) => by_key.get(key).copied(),
+            Some(SameText::Content(hash)) => by_content
+                .iter()
+                .find(|(known, ..)| known == hash)
+                .map(|(_, id, _)| *id),
+            Some(SameText::ContentSince(hash, since)) => by_content
+                .iter()
+                .find(|(known, _, at)| known == hash && at >= since)
+                .map(|(_, id, _)| *id),
+            None => None,
+        };
+    }
+    Ok(())
+}
+
+async fn load_open_texts(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let open: Vec<(String, i64)> = cases
+        .iter()
+        .zip(needs)
+        .filter(|(_, need)| need.open_texts)
+        .filter_map(|(case, _)| case.conversation.as_ref())
+        .filter(|conversation| conversation.turn_open)
+        .map(|conversation| (conversation.id.as_str().to_owned(), conversation.turn))
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = open.iter().map(|(id, _)| id.as_str()).collect();
+    let turns: Vec<i64> = open.iter().map(|(_, turn)| *turn).collect();
+    let mut found: HashMap<String, Vec<OpenText>> = HashMap::new();
+    for (conversation, text) in texts::of_turns(tx, &ids, &turns).await? {
+        found.entry(conversation).or_default().push(text);
+    }
+    for case in cases {
+        if let Some(conversation) = &case.conversation {
+            case.open_texts = found.remove(conversation.id.as_str()).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+async fn load_drafts(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let mut ids = Vec::new();
+    let mut waiting = Vec::new();
+    for (need, case) in needs.iter().zip(cases.iter()) {
+        match need.draft {
+            Some(DraftRef::Id(id)) => ids.push(id.0),
+            // Only an open turn can have a waiting draft: no question without need.
+            Some(DraftRef::Pending) => {
+                let open = case.conversation.as_ref().filter(|c| c.turn_open);
+                waiting.extend(open.map(|c| c.id.as_str()));
+            }
+            None => {}
+        }
+    }
+    let mut found = Vec::new();
+    if !ids.is_empty() {
+        found.extend(drafts::with_ids(tx, &ids).await?);
+    }
+    if !waiting.is_empty() {
+        found.extend(drafts::pending_of(tx, &waiting).await?);
+    }
+    for (case, need) in cases.iter_mut().zip(needs) {
+        case.draft = match need.draft {
+            Some(DraftRef::Id(id)) => found.iter().find(|d| d.id == id).cloned(),
+            Some(DraftRef::Pending) => found
+                .iter()
+                .find(|d| Some(&d.conversation_id) == need.conversation.as_ref() && d.is_pending())
+                .cloned(),
+            None => None,
+        };
+    }
+    Ok(())
+}
+
+async fn load_deliveries(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let wanted: Vec<&&Needs> = needs.iter().filter(|n| n.delivery.is_some()).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let conversations: Vec<&str> = wanted
+        .iter()
+        .filter_map(|n| n.conversation.as_ref())
+        .map(ConversationId::as_str)
+        .collect();
+    let ids: Vec<_> = wanted
+        .iter()
+        .filter_map(|n| n.delivery)
+        .map(|d| d.0)
+        .collect();
+    let found = deliveries::unfinished_or(tx, &conversations, &ids).await?;
+    // Claims matter only when somebody has to look before repeating.
+    let looks = found.iter().any(|d| d.status == DeliveryStatus::Intended);
+    let claimed = if looks {
+        deliveries::claimed(tx, &conversations).await?
+    } else {
+        Vec::new()
+    };
+    for (case, need) in cases.iter_mut().zip(needs) {
+        let (Some(id), Some(conversation)) = (need.delivery, &need.conversation) else {
+            continue;
+        };
+        case.delivery = found.iter().find(|d| d.id == id).cloned();
+        case.other_in_flight = found.iter().any(|d| {
+            d.id != id && &d.conversation_id == conversation && d.status == DeliveryStatus::Intended
+        });
+        case.claimed = claimed
+            .iter()
+            .filter(|(owner, _)| owner == conversation.as_str())
+            .map(|(_, message)| message.clone())
+            .collect();
+    }
+    Ok(())
+}

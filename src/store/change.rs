@@ -1,0 +1,80 @@
+//! What a decision changes, as values.
+
+use super::audit::Audit;
+use super::consents::ConsentChange;
+use super::conversations::ConversationUpdate;
+use super::dead_letters::DeadLetter;
+use super::deliveries::{DeliveryUpdate, NewDelivery};
+use super::drafts::{DraftUpdate, NewDraft};
+use super::escalations::NewEscalation;
+use super::notifications::SentNotification;
+use super::steps::Step;
+use super::texts::{NewText, TextsMoved};
+use super::workflows::{NewWorkflow, WorkflowUpdate};
+use super::{
+    Tx, audit, consents, conversations, dead_letters, deliveries, drafts, escalations,
+    notifications, steps, texts, workflows,
+};
+
+macro_rules! changes {
+    ($($(#[$doc:meta])* $variant:ident($row:ty) => $apply:path;)*) => {
+        /// One change to the database. A decision names changes; the committer applies them.
+        ///
+        /// The order of the variants is the order of application: a draft's workflow exists
+        /// before the draft, a waiting draft is withdrawn before its successor is inserted (the
+        /// database allows one per conversation).
+        #[derive(Debug, Clone)]
+        pub enum Change { $($(#[$doc])* $variant(Box<$row>),)* }
+
+        $(impl From<$row> for Change {
+            fn from(row: $row) -> Self { Self::$variant(Box::new(row)) }
+        })*
+
+        /// Applies the changes of a whole batch, one statement per kind. Within a batch no two
+        /// decisions may concern the same conversation, and no decision may name a row twice.
+        pub async fn apply(tx: &mut Tx<'_>, changes: Vec<Change>) -> Result<(), sqlx::Error> {
+            #[derive(Default)]
+            #[allow(non_snake_case)]
+            struct Sorted { $($variant: Vec<$row>,)* }
+            let mut sorted = Sorted::default();
+            for change in changes {
+                match change { $(Change::$variant(row) => sorted.$variant.push(*row),)* }
+            }
+            $(if !sorted.$variant.is_empty() { $apply(tx, &sorted.$variant).await?; })*
+            Ok(())
+        }
+    };
+}
+
+changes! {
+    /// A conversation's turn, times, tenant.
+    Conversation(ConversationUpdate) => conversations::update;
+    /// Texts of an older turn that a newer one answers.
+    TextsMoved(TextsMoved) => texts::move_to_turn;
+    /// A text as received.
+    Text(NewText) => texts::insert;
+    /// A number may or may not be texted from now on.
+    Consent(ConsentChange) => consents::change;
+    /// A text's workflow begins.
+    NewWorkflow(NewWorkflow) => workflows::insert;
+    /// A workflow moves.
+    Workflow(WorkflowUpdate) => workflows::update;
+    /// A draft was decided or withdrawn.
+    DraftUpdate(DraftUpdate) => drafts::update;
+    /// A draft is kept.
+    NewDraft(NewDraft) => drafts::insert;
+    /// A decision is kept.
+    Audit(Audit) => audit::insert;
+    /// A person has to look.
+    Escalation(NewEscalation) => escalations::insert;
+    /// A text is about to be sent.
+    NewDelivery(NewDelivery) => deliveries::insert;
+    /// What became of a text.
+    DeliveryUpdate(DeliveryUpdate) => deliveries::update;
+    /// Managers were told.
+    Notification(SentNotification) => notifications::insert;
+    /// A line of the audit trail.
+    Step(Step) => steps::insert;
+    /// A message is parked.
+    DeadLetter(DeadLetter) => dead_letters::insert;
+}

@@ -1,0 +1,180 @@
+//! The conversation row: lock and turn.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::{Tx, column};
+use crate::domain::{ConversationId, Phone, TenantId, WorkflowId};
+
+/// A conversation as stored.
+#[derive(Debug, Clone)]
+pub struct Conversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// The number it was opened with.
+    pub phone: Phone,
+    /// The tenant, as far as known.
+    pub tenant_id: Option<TenantId>,
+    /// The newest turn.
+    pub turn: i64,
+    /// Whether that turn still wants an answer.
+    pub turn_open: bool,
+    /// The workflow that carries it.
+    pub turn_workflow: Option<WorkflowId>,
+}
+
+impl Conversation {
+    /// Whether `turn` may still act: it is the newest and nothing has closed it.
+    pub fn is_current(&self, turn: i64) -> bool {
+        self.turn_open && self.turn == turn
+    }
+}
+
+/// A conversation that may have to be created.
+#[derive(Debug, Clone)]
+pub struct NewConversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// The sender's number.
+    pub phone: Phone,
+    /// The tenant, as far as known.
+    pub tenant_id: Option<TenantId>,
+}
+
+/// Changes to a conversation row; `None` leaves a column as it is.
+#[derive(Debug, Clone)]
+pub struct ConversationUpdate {
+    /// Which.
+    pub id: ConversationId,
+    /// A new turn, with the workflow that carries it. Opens it, unless it is closed at once.
+    pub open_turn: Option<(i64, WorkflowId)>,
+    /// Nothing more will be answered in the current turn.
+    pub close_turn: bool,
+    /// The newest inbound text.
+    pub last_inbound_at: Option<DateTime<Utc>>,
+    /// The newest text of ours.
+    pub last_outbound_at: Option<DateTime<Utc>>,
+    /// The tenant, when it became known.
+    pub tenant_id: Option<TenantId>,
+    /// The SMS Agent's own number for it.
+    pub agent_conversation_id: Option<i64>,
+}
+
+impl ConversationUpdate {
+    /// No change yet.
+    pub fn of(id: &ConversationId) -> Self {
+        Self {
+            id: id.clone(),
+            open_turn: None,
+            close_turn: false,
+            last_inbound_at: None,
+            last_outbound_at: None,
+            tenant_id: None,
+            agent_conversation_id: None,
+        }
+    }
+
+    /// Closes the current turn.
+    pub fn closing(id: &ConversationId) -> Self {
+        Self {
+            close_turn: true,
+            ..Self::of(id)
+        }
+    }
+}
+
+pub(super) fn from_row(row: &PgRow) -> Result<Conversation, sqlx::Error> {
+    Ok(Conversation {
+        id: ConversationId::from_stored(row.try_get("id")?),
+        phone: Phone::from_stored(row.try_get("phone_number")?),
+        tenant_id: row
+            .try_get::<Option<String>, _>("tenant_id")?
+            .map(TenantId::from_stored),
+        turn: row.try_get("turn")?,
+        turn_open: row.try_get("turn_open")?,
+        turn_workflow: row
+            .try_get::<Option<uuid::Uuid>, _>("turn_workflow_id")?
+            .map(WorkflowId),
+    })
+}
+
+pub(super) async fn ensure(tx: &mut Tx<'_>, rows: &[NewConversation]) -> Result<(), sqlx::Error> {
+    // Sorted, so that two batches that create the same conversations cannot deadlock.
+    sqlx::query(
+        "insert into conversations (id, phone_number, tenant_id)
+         select * from unnest($1::text[], $2::text[], $3::text[]) order by 1
+         on conflict do nothing",
+    )
+    .bind(column(rows, |r| r.id.as_str()))
+    .bind(column(rows, |r| r.phone.as_str()))
+    .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Locks and reads. `for update` waits for the holder and then sees what it committed.
+pub(super) async fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversation>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id
+         from conversations where id = any($1) order by id for no key update",
+    )
+    .bind(ids)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn read(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversation>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id
+         from conversations where id = any($1)",
+    )
+    .bind(ids)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn update(
+    tx: &mut Tx<'_>,
+    rows: &[ConversationUpdate],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update conversations c set
+           turn = coalesce(u.turn, c.turn),
+           turn_workflow_id = coalesce(u.workflow, c.turn_workflow_id),
+           turn_open = case when u.closing then false
+                            when u.turn is not null then true else c.turn_open end,
+           last_inbound_at = greatest(c.last_inbound_at, u.inbound_at),
+           last_outbound_at = greatest(c.last_outbound_at, u.outbound_at),
+           tenant_id = coalesce(u.tenant, c.tenant_id),
+           sms_agent_conversation_id = coalesce(u.agent, c.sms_agent_conversation_id)
+         from unnest($1::text[], $2::bigint[], $3::uuid[], $4::boolean[], $5::timestamptz[],
+                     $6::timestamptz[], $7::text[], $8::bigint[])
+           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent)
+         where c.id = u.id",
+    )
+    .bind(column(rows, |r| r.id.as_str()))
+    .bind(column(rows, |r| r.open_turn.map(|(turn, _)| turn)))
+    .bind(column(rows, |r| {
+        r.open_turn.map(|(_, workflow)| workflow.0)
+    }))
+    .bind(column(rows, |r| r.close_turn))
+    .bind(column(rows, |r| r.last_inbound_at))
+    .bind(column(rows, |r| r.last_outbound_at))
+    .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)))
+    .bind(column(rows, |r| r.agent_conversation_id))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether a conversation was ever seen.
+pub async fn exists(pool: &sqlx::PgPool, id: &ConversationId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select 1 from conversations where id = $1)")
+        .bind(id.as_str())
+        .fetch_one(pool)
+        .await
+}

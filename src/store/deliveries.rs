@@ -1,0 +1,279 @@
+//! Texts that may go out, written before the SMS Agent is called: the memory that makes "exactly
+//! once" possible with an agent that has no idempotency of its own.
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+use super::{Tx, column};
+use crate::domain::{ConversationId, DeliveryId, DeliveryKind, DraftId, Phone, WorkflowId};
+
+/// How far a delivery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryStatus {
+    /// The agent is being called, or we died while it was.
+    Intended,
+    /// Certainly not sent; will be tried again.
+    Waiting,
+    /// The agent has it. Final.
+    Sent,
+    /// Refused for good. Final.
+    Failed,
+    /// Nobody can say whether it was sent; a person must look. Final.
+    Unknown,
+    /// Nothing may be texted. Final.
+    Suppressed,
+}
+
+impl DeliveryStatus {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Suppressed => "suppressed",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Intended,
+            Self::Waiting,
+            Self::Sent,
+            Self::Failed,
+            Self::Unknown,
+            Self::Suppressed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
+    }
+
+    /// Whether nothing will change it any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Intended | Self::Waiting)
+    }
+}
+
+/// A text about to be sent for the first time.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The draft it came from.
+    pub draft_id: DraftId,
+    /// The workflow it finishes.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// The addressee.
+    pub phone: Phone,
+    /// Who released it.
+    pub kind: DeliveryKind,
+    /// The exact text.
+    pub body: String,
+    /// `intended` when the agent is called next, `waiting` when a manager released it and
+    /// `deliver` will take it up, `suppressed` from the start.
+    pub status: DeliveryStatus,
+    /// See `TurnFacts`.
+    pub newest_known_message: i64,
+    /// Where the manager waits.
+    pub reply_subject: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDelivery]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into deliveries
+           (id, response_queue_id, workflow_id, conversation_id, phone_number, kind, body, status,
+            attempts, newest_known_message, reply_subject, intended_at, created_at)
+         select id, draft, workflow, conversation, phone, kind, body, status,
+                (status = 'intended')::integer, known, reply, at, at
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+                     $7::text[], $8::text[], $9::bigint[], $10::text[], $11::timestamptz[])
+           as t(id, draft, workflow, conversation, phone, kind, body, status, known, reply, at)",
+    )
+    .bind(column(rows, |r| r.id.0))
+    .bind(column(rows, |r| r.draft_id.0))
+    .bind(column(rows, |r| r.workflow_id.0))
+    .bind(column(rows, |r| r.conversation_id.as_str()))
+    .bind(column(rows, |r| r.phone.as_str()))
+    .bind(column(rows, |r| r.kind.as_str()))
+    .bind(column(rows, |r| r.body.as_str()))
+    .bind(column(rows, |r| r.status.as_str()))
+    .bind(column(rows, |r| r.newest_known_message))
+    .bind(column(rows, |r| r.reply_subject.as_deref()))
+    .bind(column(rows, |r| r.at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What the agent said, or what we are about to do again.
+#[derive(Debug, Clone)]
+pub struct DeliveryUpdate {
+    /// Which.
+    pub id: DeliveryId,
+    /// Where it stands now.
+    pub status: DeliveryStatus,
+    /// A further attempt begins: its intent.
+    pub attempt_begins: bool,
+    /// The agent's row.
+    pub sms_message_id: Option<String>,
+    /// The provider's id.
+    pub twilio_sid: Option<String>,
+    /// What went wrong, without the text.
+    pub error: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl DeliveryUpdate {
+    /// Moves to `status`.
+    pub fn to(id: DeliveryId, status: DeliveryStatus, at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            status,
+            attempt_begins: false,
+            sms_message_id: None,
+            twilio_sid: None,
+            error: None,
+            at,
+        }
+    }
+}
+
+pub(super) async fn update(tx: &mut Tx<'_>, rows: &[DeliveryUpdate]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update deliveries d set
+           status = u.status,
+           attempts = d.attempts + u.again::integer,
+           intended_at = case when u.again then u.at else d.intended_at end,
+           sms_message_id = coalesce(u.message, d.sms_message_id),
+           twilio_sid = coalesce(u.sid, d.twilio_sid),
+           last_error = coalesce(u.error, d.last_error),
+           finished_at = case when u.status in ('intended', 'waiting') then null else u.at end
+         from unnest($1::uuid[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::text[],
+                     $7::timestamptz[]) as u(id, status, again, message, sid, error, at)
+         where d.id = u.id",
+    )
+    .bind(column(rows, |r| r.id.0))
+    .bind(column(rows, |r| r.status.as_str()))
+    .bind(column(rows, |r| r.attempt_begins))
+    .bind(column(rows, |r| r.sms_message_id.as_deref()))
+    .bind(column(rows, |r| r.twilio_sid.as_deref()))
+    .bind(column(rows, |r| r.error.as_deref()))
+    .bind(column(rows, |r| r.at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A delivery as stored.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The draft it came from.
+    pub draft_id: DraftId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// How often the agent was called, this time included.
+    pub attempts: i32,
+    /// The agent's newest row before the first attempt.
+    pub newest_known_message: i64,
+    /// The agent's row.
+    pub sms_message_id: Option<String>,
+    /// The provider's id.
+    pub twilio_sid: Option<String>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Where the manager waits.
+    pub reply_subject: Option<String>,
+    /// When the last attempt began.
+    pub intended_at: DateTime<Utc>,
+}
+
+fn from_row(row: &PgRow) -> Result<Delivery, sqlx::Error> {
+    let status: String = row.try_get("status")?;
+    Ok(Delivery {
+        id: DeliveryId(row.try_get("id")?),
+        draft_id: DraftId(row.try_get("response_queue_id")?),
+        conversation_id: ConversationId::from_stored(row.try_get("conversation_id")?),
+        status: DeliveryStatus::parse(&status)
+            .ok_or_else(|| sqlx::Error::Decode(format!("unknown status {status}").into()))?,
+        attempts: row.try_get("attempts")?,
+        newest_known_message: row.try_get("newest_known_message")?,
+        sms_message_id: row.try_get("sms_message_id")?,
+        twilio_sid: row.try_get("twilio_sid")?,
+        last_error: row.try_get("last_error")?,
+        reply_subject: row.try_get("reply_subject")?,
+        intended_at: row.try_get("intended_at")?,
+    })
+}
+
+const COLUMNS: &str =
+    "id, response_queue_id, conversation_id, status, attempts, newest_known_message,
+    sms_message_id, twilio_sid, last_error, reply_subject, intended_at";
+
+/// All deliveries of conversations that are not finished, and those with the given ids.
+pub(super) async fn unfinished_or(
+    tx: &mut Tx<'_>,
+    conversations: &[&str],
+    ids: &[Uuid],
+) -> Result<Vec<Delivery>, sqlx::Error> {
+    let sql = format!(
+        "select {COLUMNS} from deliveries
+         where id = any($2)
+            or (conversation_id = any($1) and status in ('intended', 'waiting'))"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(conversations)
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Rows of the agent that other deliveries to the same number have claimed as theirs.
+pub(super) async fn claimed(
+    tx: &mut Tx<'_>,
+    conversations: &[&str],
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "select conversation_id, sms_message_id from deliveries
+         where conversation_id = any($1) and sms_message_id is not null",
+    )
+    .bind(conversations)
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// The deliveries of drafts, inside the committer's transaction.
+pub(crate) async fn of_drafts_in(
+    tx: &mut Tx<'_>,
+    drafts: &[Uuid],
+) -> Result<Vec<Delivery>, sqlx::Error> {
+    let sql = format!("select {COLUMNS} from deliveries where response_queue_id = any($1)");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(drafts)
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// The deliveries of drafts.
+pub async fn of_drafts(pool: &PgPool, drafts: &[Uuid]) -> Result<Vec<Delivery>, sqlx::Error> {
+    let sql = format!("select {COLUMNS} from deliveries where response_queue_id = any($1)");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(drafts)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(from_row).collect()
+}

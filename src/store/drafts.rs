@@ -1,0 +1,486 @@
+//! Drafted replies: sent unread, waiting for a manager, or decided (`ai_response_queue`).
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::postgres::{PgPool, PgRow};
+use sqlx::types::Json;
+use sqlx::{Postgres, QueryBuilder, Row};
+use uuid::Uuid;
+
+use super::texts::joined;
+use super::{Tx, column};
+use crate::domain::{
+    Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, PlanOffer,
+    RoutingReason, TenantId, WorkflowId,
+};
+use crate::events::{Neighbour, ReplyDrafted};
+
+/// A draft to store.
+#[derive(Debug, Clone)]
+pub struct NewDraft {
+    /// Its id.
+    pub id: DraftId,
+    /// What was drafted, for whom, knowing what.
+    pub drafted: ReplyDrafted,
+    /// `pending`, `auto_sent` or `escalated`.
+    pub status: &'static str,
+    /// Why it waits.
+    pub routing_reason: Option<RoutingReason>,
+    /// What the texts contain.
+    pub triggers: Vec<EscalationType>,
+    /// Until when a decision is expected.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sqlx::Error> {
+    let degraded = |r: &NewDraft| {
+        let names: Vec<&str> = r
+            .drafted
+            .facts
+            .degraded
+            .iter()
+            .map(|n| n.as_str())
+            .collect();
+        names.join(",")
+    };
+    let name = |r: &NewDraft| {
+        r.drafted
+            .facts
+            .tenant
+            .as_ref()
+            .and_then(|t| t.tenant_name.clone())
+    };
+    sqlx::query(
+        "insert into ai_response_queue
+           (id, workflow_id, conversation_id, turn, phone_number, tenant_id, tenant_name,
+            tenant_message, ai_response, ai_response_en, language, confidence_score, status,
+            routing_reason, escalation_triggers, degraded, context, model, prompt_version,
+            prompt_tokens, completion_tokens, plan_cents, plan_weeks, newest_known_message,
+            expires_at, created_at, updated_at)
+         select id, workflow, conversation, turn, phone, tenant, name, message, response, english,
+                language, confidence::numeric, status, reason, string_to_array(triggers, ','),
+                string_to_array(degraded, ','), context, model, prompt, tokens_in, tokens_out,
+                cents, weeks, known, expires, at, at
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+                     $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::float8[],
+                     $13::text[], $14::text[], $15::text[], $16::text[], $17::jsonb[], $18::text[],
+                     $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::integer[],
+                     $24::bigint[], $25::timestamptz[], $26::timestamptz[])
+           as t(id, workflow, conversation, turn, phone, tenant, name, message, response, english,
+                language, confidence, status, reason, triggers, degraded, context, model, prompt,
+                tokens_in, tokens_out, cents, weeks, known, expires, at)",
+    )
+    .bind(column(rows, |r| r.id.0))
+    .bind(column(rows, |r| r.drafted.turn.workflow_id.0))
+    .bind(column(rows, |r| r.drafted.turn.conversation_id.as_str()))
+    .bind(column(rows, |r| r.drafted.turn.number))
+    .bind(column(rows, |r| r.drafted.turn.phone_number.as_str()))
+    .bind(column(rows, |r| {
+        r.drafted.turn.tenant_id.as_ref().map(TenantId::as_str)
+    }))
+    .bind(column(rows, name))
+    .bind(column(rows, |r| r.drafted.turn.joined_text()))
+    .bind(column(rows, |r| r.drafted.draft.reply.as_str()))
+    .bind(column(rows, |r| r.drafted.draft.reply_en.as_deref()))
+    .bind(column(rows, |r| r.drafted.draft.language.as_deref()))
+    .bind(column(rows, |r| r.drafted.draft.confidence.as_f64()))
+    .bind(column(rows, |r| r.status))
+    .bind(column(rows, |r| {
+        r.routing_reason.map(RoutingReason::as_str)
+    }))
+    .bind(column(rows, |r| joined(&r.triggers)))
+    .bind(column(rows, degraded))
+    .bind(column(rows, |r| Json(context(&r.drafted))))
+    .bind(column(rows, |r| r.drafted.draft.model.as_str()))
+    .bind(column(rows, |r| r.drafted.draft.prompt_version.as_str()))
+    .bind(column(rows, |r| r.drafted.draft.tokens.map(|t| t.0)))
+    .bind(column(rows, |r| r.drafted.draft.tokens.map(|t| t.1)))
+    .bind(column(rows, |r| {
+        r.drafted.draft.payment_plan.map(|p| p.weekly_amount.0)
+    }))
+    .bind(column(rows, |r| {
+        r.drafted
+            .draft
+            .payment_plan
+            .and_then(|p| p.weeks)
+            .and_then(|w| i32::try_from(w).ok())
+    }))
+    .bind(column(rows, |r| r.drafted.facts.newest_known_message))
+    .bind(column(rows, |r| r.expires_at))
+    .bind(column(rows, |r| r.at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What the model saw, for the person who decides. Only for drafts: an auto-sent one keeps it too,
+/// because somebody may ask later why it was sent.
+fn context(drafted: &ReplyDrafted) -> Value {
+    serde_json::json!({ "tenant": drafted.facts.tenant, "history": drafted.facts.history })
+}
+
+/// Changes to a draft; `None` leaves a column as it is.
+#[derive(Debug, Clone)]
+pub struct DraftUpdate {
+    /// Which.
+    pub id: DraftId,
+    /// `approved`, `modified`, `escalated`, `superseded`, `suppressed`.
+    pub status: &'static str,
+    /// What was done.
+    pub action: Option<&'static str>,
+    /// The manager's own text.
+    pub modified_response: Option<String>,
+    /// The exact text that is sent.
+    pub final_response: Option<String>,
+    /// Who.
+    pub by: Option<String>,
+    /// The escalation it became.
+    pub escalation: Option<EscalationId>,
+    /// The workflow that answers instead.
+    pub superseded_by: Option<WorkflowId>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl DraftUpdate {
+    /// Nobody will decide about it any more.
+    pub fn withdrawn(
+        id: DraftId,
+        status: &'static str,
+        by: Option<WorkflowId>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            status,
+            action: None,
+            modified_response: None,
+            final_response: None,
+            by: None,
+            escalation: None,
+            superseded_by: by,
+            at,
+        }
+    }
+}
+
+pub(super) async fn update(tx: &mut Tx<'_>, rows: &[DraftUpdate]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update ai_response_queue q set
+           status = u.status,
+           approval_action = coalesce(u.action, q.approval_action),
+           modified_response = coalesce(u.modified, q.modified_response),
+           final_response = coalesce(u.final, q.final_response),
+           actioned_by = coalesce(u.by, q.actioned_by),
+           actioned_at = case when u.by is null then q.actioned_at else u.at end,
+           escalation_id = coalesce(u.escalation, q.escalation_id),
+           superseded_by = coalesce(u.successor, q.superseded_by),
+           updated_at = u.at
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::uuid[], $8::uuid[], $9::timestamptz[])
+           as u(id, status, action, modified, final, by, escalation, successor, at)
+         where q.id = u.id",
+    )
+    .bind(column(rows, |r| r.id.0))
+    .bind(column(rows, |r| r.status))
+    .bind(column(rows, |r| r.action))
+    .bind(column(rows, |r| r.modified_response.as_deref()))
+    .bind(column(rows, |r| r.final_response.as_deref()))
+    .bind(column(rows, |r| r.by.as_deref()))
+    .bind(column(rows, |r| r.escalation.map(|e| e.0)))
+    .bind(column(rows, |r| r.superseded_by.map(|w| w.0)))
+    .bind(column(rows, |r| r.at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A draft as stored.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Its id.
+    pub id: DraftId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// Its turn.
+    pub turn: i64,
+    /// The tenant's number.
+    pub phone: Phone,
+    /// The tenant, as far as known.
+    pub tenant_id: Option<TenantId>,
+    /// The tenant's name, as far as known.
+    pub tenant_name: Option<String>,
+    /// What the tenant wrote.
+    pub tenant_message: String,
+    /// What the model wrote.
+    pub ai_response: String,
+    /// In English.
+    pub ai_response_en: Option<String>,
+    /// Its language.
+    pub language: Option<String>,
+    /// How sure we were.
+    pub confidence: Confidence,
+    /// `pending`, `approved`, `modified`, `escalated`, `auto_sent`, `expired`, `superseded`, `suppressed`.
+    pub status: String,
+    /// Why it waits.
+    pub routing_reason: Option<String>,
+    /// What the texts contain.
+    pub triggers: Vec<String>,
+    /// Neighbours that were missing.
+    pub degraded: Vec<String>,
+    /// Tenant facts and history.
+    pub context: Value,
+    /// Which model wrote it.
+    pub model: Option<String>,
+    /// Which prompt it was given.
+    pub prompt_version: Option<String>,
+    /// Tokens in and out.
+    pub tokens: Option<(i64, i64)>,
+    /// The proposed plan.
+    pub plan: Option<PlanOffer>,
+    /// See `TurnFacts`.
+    pub newest_known_message: i64,
+    /// What was done.
+    pub approval_action: Option<String>,
+    /// The manager's own text.
+    pub modified_response: Option<String>,
+    /// The exact text that is sent.
+    pub final_response: Option<String>,
+    /// Who decided.
+    pub actioned_by: Option<String>,
+    /// When.
+    pub actioned_at: Option<DateTime<Utc>>,
+    /// The escalation it became.
+    pub escalation_id: Option<EscalationId>,
+    /// The workflow that answers instead.
+    pub superseded_by: Option<WorkflowId>,
+    /// Until when a decision is expected.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Draft {
+    /// Whether a manager may still decide about it without overriding anything.
+    pub fn is_pending(&self) -> bool {
+        self.status == "pending"
+    }
+
+    /// The neighbours by their type.
+    pub fn degraded_neighbours(&self) -> Vec<Neighbour> {
+        let parse = |name: &String| serde_json::from_value(Value::String(name.clone())).ok();
+        self.degraded.iter().filter_map(parse).collect()
+    }
+}
+
+const COLUMNS: &str =
+    "id, workflow_id, conversation_id, turn, phone_number, tenant_id, tenant_name,
+    tenant_message, ai_response, ai_response_en, language, confidence_score::float8 as confidence,
+    status, routing_reason, escalation_triggers, degraded, context, model, prompt_version,
+    prompt_tokens, completion_tokens, plan_cents, plan_weeks, newest_known_message, approval_action,
+    modified_response, final_response, actioned_by, actioned_at, escalation_id, superseded_by,
+    expires_at, created_at, updated_at";
+
+fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
+    let score: f64 = row.try_get("confidence")?;
+    let cents: Option<i64> = row.try_get("plan_cents")?;
+    let weeks: Option<i32> = row.try_get("plan_weeks")?;
+    let tokens_in: Option<i64> = row.try_get("prompt_tokens")?;
+    let tokens_out: Option<i64> = row.try_get("completion_tokens")?;
+    Ok(Draft {
+        id: DraftId(row.try_get("id")?),
+        workflow_id: WorkflowId(row.try_get("workflow_id")?),
+        conversation_id: ConversationId::from_stored(row.try_get("conversation_id")?),
+        turn: row.try_get("turn")?,
+        phone: Phone::from_stored(row.try_get("phone_number")?),
+        tenant_id: row
+            .try_get::<Option<String>, _>("tenant_id")?
+            .map(TenantId::from_stored),
+        tenant_name: row.try_get("tenant_name")?,
+        tenant_message: row.try_get("tenant_message")?,
+        ai_response: row.try_get("ai_response")?,
+        ai_response_en: row.try_get("ai_response_en")?,
+        language: row.try_get("language")?,
+        confidence: Confidence::new(score)
+            .ok_or_else(|| sqlx::Error::Decode("confidence outside 0..=1".into()))?,
+        status: row.try_get("status")?,
+        routing_reason: row.try_get("routing_reason")?,
+        triggers: row.try_get("escalation_triggers")?,
+        degraded: row.try_get("degraded")?,
+        context: row.try_get::<Json<Value>, _>("context")?.0,
+        model: row.try_get("model")?,
+        prompt_version: row.try_get("prompt_version")?,
+        tokens: tokens_in.zip(tokens_out),
+        plan: cents.map(|cents| PlanOffer {
+            weekly_amount: Cents(cents),
+            weeks: weeks.and_then(|w| u32::try_from(w).ok()),
+        }),
+        newest_known_message: row.try_get("newest_known_message")?,
+        approval_action: row.try_get("approval_action")?,
+        modified_response: row.try_get("modified_response")?,
+        final_response: row.try_get("final_response")?,
+        actioned_by: row.try_get("actioned_by")?,
+        actioned_at: row.try_get("actioned_at")?,
+        escalation_id: row
+            .try_get::<Option<Uuid>, _>("escalation_id")?
+            .map(EscalationId),
+        superseded_by: row
+            .try_get::<Option<Uuid>, _>("superseded_by")?
+            .map(WorkflowId),
+        expires_at: row.try_get("expires_at")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}
+
+/// Drafts by id, inside the committer's transaction.
+pub(crate) async fn with_ids(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Draft>, sqlx::Error> {
+    let sql = format!("select {COLUMNS} from ai_response_queue where id = any($1)");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// The waiting drafts of conversations.
+pub(super) async fn pending_of(
+    tx: &mut Tx<'_>,
+    conversations: &[&str],
+) -> Result<Vec<Draft>, sqlx::Error> {
+    let sql = format!(
+        "select {COLUMNS} from ai_response_queue
+         where conversation_id = any($1) and status = 'pending'"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(conversations)
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// One draft.
+pub async fn with_id(pool: &PgPool, id: DraftId) -> Result<Option<Draft>, sqlx::Error> {
+    let sql = format!("select {COLUMNS} from ai_response_queue where id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id.0)
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+/// The draft a decision about a conversation means: the newest waiting one, unless `text` is the
+/// exact text of another waiting one (`http-api.md` §3.1); with a phone number it must be its
+/// number. Without a waiting one, the newest decided: so that a second click is recognised.
+pub async fn meant_by(
+    pool: &PgPool,
+    conversation: &ConversationId,
+    phone: Option<&Phone>,
+    text: Option<&str>,
+) -> Result<Option<DraftId>, sqlx::Error> {
+    let id: Option<Uuid> = sqlx::query_scalar(
+        "select id from ai_response_queue
+         where conversation_id = $1 and ($2::text is null or phone_number = $2)
+           and status in ('pending', 'expired')
+         order by (ai_response = coalesce($3, '')) desc, created_at desc limit 1",
+    )
+    .bind(conversation.as_str())
+    .bind(phone.map(Phone::as_str))
+    .bind(text)
+    .fetch_optional(pool)
+    .await?;
+    Ok(id.map(DraftId))
+}
+
+/// The waiting or decided draft of a workflow.
+pub async fn of_workflow(
+    pool: &PgPool,
+    workflow: WorkflowId,
+) -> Result<Option<DraftId>, sqlx::Error> {
+    let id: Option<Uuid> = sqlx::query_scalar(
+        "select id from ai_response_queue where workflow_id = $1 order by created_at desc limit 1",
+    )
+    .bind(workflow.0)
+    .fetch_optional(pool)
+    .await?;
+    Ok(id.map(DraftId))
+}
+
+/// What a list of drafts is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct DraftFilter {
+    /// Exact status; `None` for all.
+    pub status: Option<String>,
+    /// One conversation.
+    pub conversation: Option<String>,
+    /// One tenant.
+    pub tenant: Option<String>,
+    /// One number.
+    pub phone: Option<String>,
+    /// At least this score.
+    pub min_confidence: Option<f64>,
+    /// At most this score.
+    pub max_confidence: Option<f64>,
+    /// Newest first.
+    pub descending: bool,
+    /// Page size.
+    pub limit: i64,
+    /// Rows to skip.
+    pub offset: i64,
+}
+
+impl DraftFilter {
+    fn conditions(&self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push(" from ai_response_queue where true");
+        let mut equal = |column: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                sql.push(" and ")
+                    .push(column)
+                    .push(" = ")
+                    .push_bind(value.clone());
+            }
+        };
+        equal("status", &self.status);
+        equal("conversation_id", &self.conversation);
+        equal("tenant_id", &self.tenant);
+        equal("phone_number", &self.phone);
+        if let Some(min) = self.min_confidence {
+            sql.push(" and confidence_score >= ")
+                .push_bind(min)
+                .push("::numeric(5,4)");
+        }
+        if let Some(max) = self.max_confidence {
+            sql.push(" and confidence_score <= ")
+                .push_bind(max)
+                .push("::numeric(5,4)");
+        }
+    }
+}
+
+/// A page of drafts and how many there are in all.
+pub async fn list(pool: &PgPool, filter: &DraftFilter) -> Result<(Vec<Draft>, i64), sqlx::Error> {
+    let mut count = QueryBuilder::new("select count(*)");
+    filter.conditions(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(pool).await?;
+    let mut page = QueryBuilder::new("select ");
+    page.push(COLUMNS);
+    filter.conditions(&mut page);
+    let direction = if filter.descending { "desc" } else { "asc" };
+    page.push(" order by created_at ")
+        .push(direction)
+        .push(", id ")
+        .push(direction);
+    page.push(" limit ")
+        .push_bind(filter.limit)
+        .push(" offset ")
+        .push_bind(filter.offset);
+    let rows = page.build().fetch_all(pool).await?;
+    let drafts = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+    Ok((drafts, total))
+}

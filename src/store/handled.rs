@@ -1,0 +1,82 @@
+//! Which stage has handled which event, and what it emitted because of it.
+
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use sqlx::{PgPool, Postgres};
+use uuid::Uuid;
+
+use super::{Tx, column};
+use crate::domain::EventId;
+
+/// An event that a stage emitted, kept until its mark is purged so that it can be published again
+/// with the same id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its id.
+    pub id: EventId,
+    /// Its subject, without prefix.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Box<serde_json::value::RawValue>,
+}
+
+/// A mark to set.
+#[derive(Debug)]
+pub struct Mark<'a> {
+    /// The event.
+    pub event: EventId,
+    /// The stage.
+    pub stage: &'static str,
+    /// What it emitted.
+    pub emitted: &'a [Kept],
+}
+
+/// Sets the marks and says how many were new. Fewer than given: another replica handled one of
+/// them meanwhile, and the whole transaction must be given up.
+pub(crate) async fn mark(tx: &mut Tx<'_>, rows: &[Mark<'_>]) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "insert into handled_events (event_id, stage, emitted)
+         select * from unnest($1::uuid[], $2::text[], $3::jsonb[])
+         on conflict do nothing",
+    )
+    .bind(column(rows, |r| r.event.0))
+    .bind(column(rows, |r| r.stage))
+    .bind(column(rows, |r| Json(r.emitted)))
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The kept events of marks that are set already.
+pub(crate) async fn find<'e, E: sqlx::Executor<'e, Database = Postgres>>(
+    db: E,
+    events: &[(EventId, &'static str)],
+) -> Result<Vec<(EventId, String, Vec<Kept>)>, sqlx::Error> {
+    let rows: Vec<(Uuid, String, Json<Vec<Kept>>)> = sqlx::query_as(
+        "select h.event_id, h.stage, h.emitted
+         from unnest($1::uuid[], $2::text[]) as u(event, stage)
+         join handled_events h on h.event_id = u.event and h.stage = u.stage",
+    )
+    .bind(column(events, |e| e.0.0))
+    .bind(column(events, |e| e.1))
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(event, stage, kept)| (EventId(event), stage, kept.0))
+        .collect())
+}
+
+/// The kept events of one mark, if it is set.
+pub async fn of(
+    pool: &PgPool,
+    event: EventId,
+    stage: &'static str,
+) -> Result<Option<Vec<Kept>>, sqlx::Error> {
+    Ok(find(pool, &[(event, stage)])
+        .await?
+        .pop()
+        .map(|(_, _, kept)| kept))
+}

@@ -1,0 +1,57 @@
+//! SQL, and nothing but SQL: one file per aggregate.
+//!
+//! Writes come as values ([`Change`]) and are applied for a whole batch at a time, one statement
+//! per kind of row, because the cost of a small row is the round trip and not the row. Only the
+//! engine's committer calls [`apply`]; the bridge reads.
+
+pub mod attempts;
+pub mod audit;
+pub mod case;
+pub mod change;
+pub mod consents;
+pub mod conversations;
+pub mod dead_letters;
+pub mod deliveries;
+pub mod drafts;
+pub mod epochs;
+pub mod escalations;
+pub mod handled;
+pub mod notifications;
+pub mod pool;
+pub mod steps;
+pub mod texts;
+pub mod workflows;
+
+pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
+pub use change::{Change, apply};
+pub use pool::{DatabaseSettings, MIGRATOR, connect};
+
+/// A transaction of the committer.
+pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+
+/// One column of a batch, for `UNNEST`.
+pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
+/// Whether the same statement may succeed a moment later: the connection went away, the server is
+/// starting or stopping, or two transactions met. Everything else is the statement's own fault.
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| {
+            // 08 connection, 40 rollback (serialization, deadlock), 53 resources, 57P operator
+            // intervention, 25006 read-only after a failover.
+            ["08", "40", "53", "57P"]
+                .iter()
+                .any(|class| code.starts_with(class))
+                || code == "25006"
+        }),
+        _ => false,
+    }
+}
