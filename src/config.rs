@@ -149,7 +149,8 @@ fn database(env: &Env) -> DatabaseSettings {
     // The fault is not quoted: it may hold the password.
     let address = settings.url.expose_secret();
     let known = address.starts_with("postgres://") || address.starts_with("postgresql://");
-    if !known || settings.options().is_err() {
+    let given = !address.is_empty();
+    if given && (!known || settings.options().is_err()) {
         env.fault("DATABASE_URL", "is not a postgres:// address");
     }
     settings

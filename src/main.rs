@@ -52,8 +52,18 @@ enum TopologyAction {
     Apply,
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> std::process::ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            // Not the debug form: a wrong setting is no reason for a backtrace.
+            eprintln!("orchestrator: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<()> {
     // One provider for all TLS in the process; a second call would be the only way to fail.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -146,13 +156,12 @@ async fn stop_signal() -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 async fn apply_topology(config: &Config, action: &TopologyAction) -> anyhow::Result<()> {
     let client = service::connect(&config.nats).await?;
-    let jetstream = async_nats::jetstream::new(client);
     let mode = match action {
         TopologyAction::Check => Mode::Check,
         TopologyAction::Apply => Mode::Apply,
     };
     let findings =
-        topology::ensure(&jetstream, &config.nats.names, config.nats.replicas, mode).await?;
+        topology::ensure(&client, &config.nats.names, config.nats.replicas, mode).await?;
     for finding in &findings {
         let state = match &finding.state {
             State::Same => "same".to_owned(),

@@ -183,7 +183,7 @@ async fn prepare(config: &Config, db: &PgPool, publisher: &Publisher) -> anyhow:
         store::MIGRATOR.run(db).await.context("migrations")?;
     }
     let findings = topology::ensure(
-        &publisher.jetstream,
+        &publisher.client,
         &publisher.names,
         config.nats.replicas,
         mode,

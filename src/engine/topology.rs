@@ -4,7 +4,8 @@
 //! raw JSON, not the client's structs, keeps every field of a file meaningful: a field the client
 //! does not know would otherwise be dropped silently. Nothing here ever deletes anything.
 
-use async_nats::jetstream::Context;
+use async_nats::Client;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Names;
@@ -107,23 +108,23 @@ struct Wanted {
 
 /// Compares, creates, updates.
 pub async fn ensure(
-    jetstream: &Context,
+    client: &Client,
     names: &Names,
     replicas: Option<u64>,
     mode: Mode,
 ) -> Result<Vec<Finding>, TopologyError> {
     let mut findings = Vec::new();
     for wanted in all(names, replicas)? {
-        let state = match (current(jetstream, &wanted).await?, mode) {
+        let state = match (current(client, &wanted).await?, mode) {
             (None, Mode::Check) => State::Missing,
             (None, _) => {
-                change(jetstream, &wanted.what, &wanted.create).await?;
+                change(client, &wanted.what, &wanted.create).await?;
                 State::Created
             }
             (Some(found), _) => match (differences(&wanted.config, &found), mode) {
                 (fields, _) if fields.is_empty() => State::Same,
                 (_, Mode::Apply) => {
-                    change(jetstream, &wanted.what, &wanted.update).await?;
+                    change(client, &wanted.what, &wanted.update).await?;
                     State::Updated
                 }
                 (fields, _) => State::Differs(fields),
@@ -192,24 +193,28 @@ fn with_prefix(subjects: &Value, names: &Names) -> Value {
         .collect()
 }
 
+/// `None` asks with an empty body, which is what the server wants of a question.
 async fn ask(
-    jetstream: &Context,
+    client: &Client,
     what: &str,
-    (subject, request): &(String, Value),
+    subject: &str,
+    request: Option<&Value>,
 ) -> Result<Value, TopologyError> {
-    jetstream
-        .request(subject.clone(), request)
+    let no_answer = |detail: String| TopologyError::NoAnswer {
+        what: what.to_owned(),
+        detail,
+    };
+    let body = request.map_or_else(Bytes::new, |request| Bytes::from(request.to_string()));
+    let answer = client
+        .request(format!("$JS.API.{subject}"), body)
         .await
-        .map_err(|error| TopologyError::NoAnswer {
-            what: what.to_owned(),
-            detail: error.to_string(),
-        })
+        .map_err(|error| no_answer(error.to_string()))?;
+    serde_json::from_slice(&answer.payload).map_err(|error| no_answer(error.to_string()))
 }
 
 /// The server's config, or nothing when it has none of that name.
-async fn current(jetstream: &Context, wanted: &Wanted) -> Result<Option<Value>, TopologyError> {
-    let request = (wanted.info.clone(), Value::Null);
-    let answer = ask(jetstream, &wanted.what, &request).await?;
+async fn current(client: &Client, wanted: &Wanted) -> Result<Option<Value>, TopologyError> {
+    let answer = ask(client, &wanted.what, &wanted.info, None).await?;
     match answer["error"]["code"].as_u64() {
         Some(404) => Ok(None),
         Some(_) => Err(refused(&wanted.what, &answer)),
@@ -218,11 +223,11 @@ async fn current(jetstream: &Context, wanted: &Wanted) -> Result<Option<Value>, 
 }
 
 async fn change(
-    jetstream: &Context,
+    client: &Client,
     what: &str,
-    request: &(String, Value),
+    (subject, request): &(String, Value),
 ) -> Result<(), TopologyError> {
-    let answer = ask(jetstream, what, request).await?;
+    let answer = ask(client, what, subject, Some(request)).await?;
     if answer["error"].is_object() {
         Err(refused(what, &answer))
     } else {

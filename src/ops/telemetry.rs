@@ -17,9 +17,13 @@ pub struct LogSettings {
 /// Starts logging. A second call does nothing.
 pub fn start(settings: &LogSettings) {
     // These log bodies of answers they cannot read: a tenant's text, a model's draft.
-    let filter = format!("{},async_openai=off,hyper=warn,sqlx=warn", settings.filter);
-    let filter = EnvFilter::try_new(&filter)
-        .unwrap_or_else(|_| EnvFilter::new("info,async_openai=off,hyper=warn,sqlx=warn"));
+    let filter = format!(
+        "{},async_openai=off,async_nats=info,hyper=warn,sqlx=warn",
+        settings.filter
+    );
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| {
+        EnvFilter::new("info,async_openai=off,async_nats=info,hyper=warn,sqlx=warn")
+    });
     let registry = tracing_subscriber::registry().with(filter);
     let started = if settings.json {
         registry

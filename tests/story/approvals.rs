@@ -1,0 +1,274 @@
+//! What managers do with drafts.
+
+use serde_json::{Value, json};
+
+use crate::world::{World, sms};
+
+async fn waiting(world: &World, conversation: &str) -> String {
+    let answer = world
+        .text(conversation, "Can I pay $75 a week? [confidence=0.7]")
+        .await;
+    assert_eq!(answer["action_taken"], "queued_for_approval", "{answer}");
+    answer["response_queue_id"].as_str().unwrap().to_owned()
+}
+
+async fn decide(world: &World, body: Value) -> (u16, Value) {
+    world.post("/orchestrate/approve-response", &body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_draft_is_sent_once() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    assert_eq!(item["status"], "pending");
+    assert_eq!(item["routing_reason"], "confidence_in_manual_band");
+    assert!(item["context"]["tenant"]["amount_owed"].is_number());
+    let body = json!({"response_queue_id": id, "action": "approve", "manager_id": "m1"});
+    let (status, first) = decide(&world, body.clone()).await;
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(first["queue_status"], "approved");
+    assert_eq!(first["delivery"]["status"], "sent");
+    assert_eq!(first["already_processed"], false);
+    let (status, again) = decide(&world, body).await;
+    assert_eq!((status, &again["already_processed"]), (200, &json!(true)));
+    let (status, other) = decide(&world, json!({"id": id, "action": "escalate"})).await;
+    assert_eq!(
+        (status, &other["details"]["reason"]),
+        (409, &json!("already_decided"))
+    );
+    assert_eq!(other["details"]["actioned_by"], "m1");
+    let status = world.until_status("c1", "sent").await;
+    assert_eq!(status["metadata"]["outcome"], "manager_approved");
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    assert_eq!(item["audit"].as_array().unwrap().len(), 1);
+    assert_eq!(item["delivery"]["status"], "sent");
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_may_send_another_text() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let (status, answer) = decide(
+        &world,
+        json!({"response_queue_id": id, "action": "modify", "modified_text": "Please call us.", "approved_by": "m2"}),
+    )
+    .await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["queue_status"], "modified");
+    assert_eq!(answer["final_response"], "Please call us.");
+    assert_eq!(world.texts_to("c1"), ["Please call us."]);
+    let id = waiting(&world, "c2").await;
+    let (_, answer) = decide(
+        &world,
+        json!({"id": format!("resp_{id}"), "action": "approve", "approved_text": "Ok."}),
+    )
+    .await;
+    assert_eq!(answer["final_response"], "Ok.");
+    world.finish(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_may_take_over() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let (status, answer) = decide(
+        &world,
+        json!({"response_queue_id": id, "action": "escalate", "escalation_reason": "Tenant disputes amount owed"}),
+    )
+    .await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["queue_status"], "escalated");
+    assert_eq!(answer["final_response"], json!(null));
+    assert_eq!(answer["delivery"]["status"], "not_applicable");
+    assert!(answer["escalation_id"].is_string());
+    world.until_status("c1", "escalated").await;
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboards_proxy_names_only_the_conversation() {
+    let world = World::start().await;
+    waiting(&world, "c1").await;
+    let body =
+        json!({"conversation_id": "c1", "phone_number": "+19999999999", "action": "approve"});
+    assert_eq!(decide(&world, body).await.0, 404, "another number");
+    let phone = crate::world::phone_of("c1");
+    let body = json!({"conversation_id": "c1", "phone_number": phone, "action": "approve"});
+    let (status, answer) = decide(&world, body).await;
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &json!("processed")),
+        "{answer}"
+    );
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_managers_one_wins() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let all = (0..20).map(|n| {
+        let action = if n % 2 == 0 { "approve" } else { "escalate" };
+        decide(
+            &world,
+            json!({"response_queue_id": id, "action": action, "manager_id": format!("m{n}")}),
+        )
+    });
+    let answers = futures::future::join_all(all).await;
+    let won = answers
+        .iter()
+        .filter(|(status, body)| *status == 200 && body["already_processed"] == false);
+    assert_eq!(won.count(), 1);
+    let refused = answers.iter().filter(|(status, _)| *status == 409).count();
+    assert!(refused >= 10, "{refused} refused");
+    let texts = world.texts_to("c1").len();
+    world.finish(texts).await;
+    assert!(texts <= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_text_makes_the_draft_obsolete() {
+    let world = World::start().await;
+    let old = waiting(&world, "c1").await;
+    let answer = world
+        .text("c1", "Sorry, I meant $80 [confidence=0.75]")
+        .await;
+    let new = answer["response_queue_id"].as_str().unwrap();
+    let (status, refused) = decide(&world, json!({"id": old, "action": "approve"})).await;
+    assert_eq!(
+        (status, &refused["details"]["reason"]),
+        (409, &json!("superseded"))
+    );
+    assert_eq!(refused["details"]["successor_id"], new);
+    let (_, list) = world.get("/orchestrate/approvals").await;
+    assert_eq!(list["total"], 1);
+    assert_eq!(
+        list["items"][0]["tenant_message"],
+        "Can I pay $75 a week? [confidence=0.7]\nSorry, I meant $80 [confidence=0.75]"
+    );
+    let (status, _) = decide(&world, json!({"id": new, "action": "approve"})).await;
+    assert_eq!(status, 200);
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_may_also_arrive_as_an_event() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let body = json!({"response_queue_id": id, "action": "approve", "manager_id": "m1"});
+    world.publish("approval.decided", &body, &[]).await;
+    world.until_status("c1", "sent").await;
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_items_are_404_whatever_their_form() {
+    let world = World::start().await;
+    for id in [
+        "queue-uuid-123",
+        "resp_789def",
+        "0b0e7d52-5b1c-4f38-9d0a-1c2d3e4f5a6b",
+    ] {
+        let (status, body) = decide(
+            &world,
+            json!({"response_queue_id": id, "action": "approve"}),
+        )
+        .await;
+        assert_eq!(
+            (status, &body["error_code"]),
+            (404, &json!("ORC_008")),
+            "{id}: {body}"
+        );
+        assert_eq!(
+            world.get(&format!("/orchestrate/approvals/{id}")).await.0,
+            404
+        );
+    }
+    assert_eq!(
+        decide(
+            &world,
+            json!({"conversation_id": "nobody", "action": "approve"})
+        )
+        .await
+        .0,
+        404
+    );
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_listed_in_pages() {
+    let world = World::start().await;
+    for n in 0..3 {
+        waiting(&world, &format!("c{n}")).await;
+    }
+    let (_, page) = world.get("/orchestrate/approvals?limit=2").await;
+    assert_eq!(
+        (page["total"].as_i64(), page["has_more"].as_bool()),
+        (Some(3), Some(true))
+    );
+    let (_, rest) = world
+        .get("/orchestrate/approvals?limit=2&offset=2&order=asc")
+        .await;
+    assert_eq!(
+        (
+            rest["items"].as_array().unwrap().len(),
+            rest["has_more"].as_bool()
+        ),
+        (1, Some(false))
+    );
+    let (_, one) = world
+        .get("/api/v1/orchestrate/approvals/?conversation_id=c1&min_confidence=0.7")
+        .await;
+    assert_eq!(one["total"], 1);
+    let (status, bad) = world
+        .get("/orchestrate/approvals?limit=0&status=odd&min_confidence=2")
+        .await;
+    assert_eq!(
+        (status, bad["errors"].as_array().unwrap().len()),
+        (422, 3),
+        "{bad}"
+    );
+    let (_, none) = world
+        .post("/orchestrate/sms-received", &sms("c9", "STOP"))
+        .await;
+    assert_eq!(none["action_taken"], "suppressed");
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_the_agent_refuses_for_good_is_told_to_the_manager() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    world.neighbours.sms_agent.add_fault(
+        simulators::Rule::new(simulators::Fault::Status {
+            status: 400,
+            body: Some(json!({"detail": "invalid request"})),
+            retry_after: None,
+            effect: false,
+        })
+        .path("/sms/send"),
+    );
+    let (status, body) = decide(&world, json!({"id": id, "action": "approve"})).await;
+    assert_eq!(
+        (status, &body["error_code"]),
+        (502, &json!("ORC_011")),
+        "{body}"
+    );
+    let named = body["details"]["escalation_id"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("esc_")
+        .to_owned();
+    world.until_status("c1", "escalated").await;
+    let known: Option<String> = sqlx::query_scalar(
+        "select id::text from escalation_events where escalation_type = 'delivery_failed'",
+    )
+    .fetch_optional(&world.db)
+    .await
+    .unwrap();
+    assert_eq!(known.as_deref(), Some(named.as_str()));
+    world.finish(0).await;
+}

@@ -1,0 +1,24 @@
+//! Stories a manager would tell, on a real nats-server and a real Postgres with simulated
+//! neighbours. One binary, because linking is what takes time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod world;
+
+mod answers;
+mod approvals;
+mod bad_input;
+mod contracts;
+mod crash;
+mod duplicates;
+mod neighbours_down;
+mod order;
+mod redelivery;
+mod restart;
+mod settings;
+mod topology;

@@ -1,0 +1,397 @@
+//! A service of one's own in a world of one's own: database, subject prefix, neighbours, ports.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use orchestrator::config::{Config, Env};
+use orchestrator::engine::Clock;
+use orchestrator::service::{Roles, Service};
+use serde_json::{Value, json};
+use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
+use simulators::{Config as NeighbourConfig, Neighbours};
+use sqlx::PgPool;
+
+/// One set of servers per test process, or those that `make test` started for all.
+struct Servers {
+    nats: String,
+    admin: String,
+    _own: Option<(Nats, Postgres)>,
+}
+
+fn servers() -> &'static Servers {
+    static SERVERS: OnceLock<Servers> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        // One provider for all TLS of the process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let given = (
+            std::env::var("TEST_NATS_URL"),
+            std::env::var("TEST_DATABASE_URL"),
+        );
+        if let (Ok(nats), Ok(admin)) = given {
+            return Servers {
+                nats,
+                admin,
+                _own: None,
+            };
+        }
+        let nats = Nats::start(NatsOptions::default()).expect("a nats-server");
+        let postgres = Postgres::start(PostgresOptions::default()).expect("a Postgres");
+        Servers {
+            nats: nats.url(),
+            admin: postgres.url("postgres"),
+            _own: Some((nats, postgres)),
+        }
+    })
+}
+
+/// A running service with everything around it.
+pub struct World {
+    pub neighbours: Neighbours,
+    pub db: PgPool,
+    pub nats: async_nats::Client,
+    pub prefix: String,
+    http: reqwest::Client,
+    services: Vec<Service>,
+    settings: Vec<(String, String)>,
+    database: String,
+    finished: bool,
+}
+
+/// What a test changes before the service starts.
+#[derive(Default)]
+pub struct Plan {
+    settings: Vec<(String, String)>,
+    replicas: usize,
+}
+
+impl Plan {
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    pub async fn start(self) -> World {
+        let mut world = World::prepare(self.settings).await;
+        for _ in 0..self.replicas.max(1) {
+            world.start_service().await;
+        }
+        world
+    }
+
+    /// Everything but the service itself.
+    pub async fn prepare(self) -> World {
+        World::prepare(self.settings).await
+    }
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl World {
+    /// A service with the contract's settings, only quicker where it repeats.
+    pub async fn start() -> Self {
+        Plan::default().start().await
+    }
+
+    pub fn with(name: &str, value: &str) -> Plan {
+        Plan::default().set(name, value)
+    }
+
+    async fn prepare(settings: Vec<(String, String)>) -> Self {
+        let servers = servers();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t{}_{number}", std::process::id());
+        let admin = PgPool::connect(&servers.admin)
+            .await
+            .expect("the test database server");
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
+            .execute(&admin)
+            .await
+            .expect("a database of our own");
+        admin.close().await;
+        let (base, _) = servers
+            .admin
+            .rsplit_once('/')
+            .expect("an address with a database");
+        let url = format!("{base}/{name}");
+        let neighbours = Neighbours::start(NeighbourConfig {
+            seed: Some(7),
+            ..NeighbourConfig::default()
+        })
+        .await
+        .expect("neighbours");
+        let mut all: Vec<(String, String)> = [
+            ("DATABASE_URL", url.as_str()),
+            ("DATABASE_MAX_CONNECTIONS", "6"),
+            ("NATS_URL", servers.nats.as_str()),
+            ("NATS_SUBJECT_PREFIX", name.as_str()),
+            ("MONITOR_URL", &neighbours.monitor.url()),
+            ("SMS_AGENT_URL", &neighbours.sms_agent.url()),
+            ("NOTIFICATION_URL", &neighbours.notifications.url()),
+            ("OPENAI_BASE_URL", &neighbours.model_base_url()),
+            ("OPENAI_API_KEY", "test"),
+            ("AUTH_ENABLED", "false"),
+            ("HOST", "127.0.0.1"),
+            ("PORT", "0"),
+            ("SIDECAR_PORT", "0"),
+            ("RETRY_BASE_MS", "20"),
+            ("SMS_RETRY_BASE_MS", "50"),
+            ("SMS_SEND_TIMEOUT_SECONDS", "1"),
+            ("SMS_LOOK_AFTER_SECONDS", "3.5"),
+            ("SYNC_BUDGET_MS", "8000"),
+            ("SHUTDOWN_SECONDS", "5"),
+        ]
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
+        all.extend(settings);
+        Self {
+            db: PgPool::connect(&url).await.expect("our database"),
+            nats: async_nats::connect(&servers.nats)
+                .await
+                .expect("the test nats-server"),
+            prefix: name.clone(),
+            http: reqwest::Client::new(),
+            neighbours,
+            services: Vec::new(),
+            settings: all,
+            database: name,
+            finished: false,
+        }
+    }
+
+    /// The settings as a child process gets them.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        // The last of equal names wins, as it does in `start_service`.
+        let mut kept: Vec<(String, String)> = Vec::new();
+        for (name, value) in &self.settings {
+            kept.retain(|(known, _)| known != name);
+            kept.push((name.clone(), value.clone()));
+        }
+        kept
+    }
+
+    /// Starts one more replica and waits until it is ready.
+    pub async fn start_service(&mut self) {
+        let pairs = self.environment();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        let config = Config::read(&Env::from_pairs(&pairs)).expect("settings");
+        let service = Service::start(config, Roles::all(), Clock::system())
+            .await
+            .expect("a service");
+        let ready = format!("http://{}/health/ready", service.sidecar);
+        self.services.push(service);
+        self.until("the service is ready", || async {
+            let answer = self.http.get(&ready).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Stops the oldest replica as SIGTERM would.
+    pub async fn stop_service(&mut self) {
+        self.services.remove(0).stop().await;
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        self.url_of(0, path)
+    }
+
+    pub fn url_of(&self, replica: usize, path: &str) -> String {
+        let address = self.services[replica].bridge.expect("a bridge");
+        format!("http://{address}{path}")
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post_with(path, body, &[]).await
+    }
+
+    pub async fn post_with(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let mut request = self.http.post(self.url(path)).json(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let answer = self
+            .http
+            .get(self.url(path))
+            .send()
+            .await
+            .expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+
+    /// A tenant's text over HTTP, waited for.
+    pub async fn text(&self, conversation: &str, content: &str) -> Value {
+        let (status, body) = self
+            .post("/orchestrate/sms-received", &sms(conversation, content))
+            .await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// A message straight to a subject, as a neighbour would publish it.
+    pub async fn publish(&self, subject: &str, body: &Value, headers: &[(&str, &str)]) {
+        let mut map = async_nats::HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, *value);
+        }
+        let subject = format!("{}.{subject}", self.prefix);
+        let jetstream = async_nats::jetstream::new(self.nats.clone());
+        let body = match body {
+            Value::String(raw) => raw.clone().into_bytes(),
+            other => other.to_string().into_bytes(),
+        };
+        let ack = jetstream
+            .publish_with_headers(subject, map, body.into())
+            .await
+            .expect("sent");
+        ack.await.expect("the stream takes it");
+    }
+
+    /// Asks until there is an answer, at most 20 seconds.
+    pub async fn until<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        mut ask: impl FnMut() -> F,
+    ) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "waited in vain: {what}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The status of a conversation's newest workflow, once it is `status`.
+    pub async fn until_status(&self, conversation: &str, status: &str) -> Value {
+        self.until(&format!("{conversation} is {status}"), || async {
+            let path = format!("/orchestrate/workflow/{conversation}/status");
+            let (code, body) = self.get(&path).await;
+            (code == 200 && body["status"] == status).then_some(body)
+        })
+        .await
+    }
+
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql)
+            .fetch_one(&self.db)
+            .await
+            .expect("a number")
+    }
+
+    /// Texts on the phone of a conversation's tenant.
+    pub fn texts_to(&self, conversation: &str) -> Vec<String> {
+        let phone = phone_of(conversation);
+        let texts = self.neighbours.sms_agent.messages_to(&phone);
+        texts
+            .into_iter()
+            .map(|text| text.body.to_string())
+            .collect()
+    }
+
+    /// Nothing is left over: every message of every stage handled, every published event there.
+    pub async fn settle(&self) {
+        let jetstream = async_nats::jetstream::new(self.nats.clone());
+        for row in orchestrator::stages::STAGES {
+            let stream = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
+            self.until(&format!("{} has nothing left", row.name), || async {
+                let stream = jetstream.get_stream(&stream).await.ok()?;
+                let mut consumer = stream
+                    .get_consumer::<async_nats::jetstream::consumer::pull::Config>(row.name)
+                    .await
+                    .ok()?;
+                let info = consumer.info().await.ok()?;
+                (info.num_pending == 0 && info.num_ack_pending == 0).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The end of every story: nothing left over, no unexpected dead letters, `texts` on phones.
+    pub async fn finish(self, texts: usize) {
+        self.finish_with(texts, 0).await;
+    }
+
+    pub async fn finish_with(mut self, texts: usize, dead_letters: i64) {
+        self.settle().await;
+        let on_phones =
+            usize::try_from(self.neighbours.sms_agent.message_count()).expect("a count");
+        assert_eq!(on_phones, texts, "texts on phones");
+        let dead = self.count("select count(*) from dead_letters").await;
+        assert_eq!(dead, dead_letters, "dead letters");
+        let stuck = self
+            .count("select count(*) from orchestration_workflows where status in ('received', 'processing')")
+            .await;
+        assert_eq!(stuck, 0, "workflows without an outcome");
+        self.finished = true;
+        for service in self.services.drain(..) {
+            service.stop().await;
+        }
+        self.clean_up().await;
+    }
+
+    async fn clean_up(&self) {
+        let jetstream = async_nats::jetstream::new(self.nats.clone());
+        for stream in orchestrator::events::Stream::ALL {
+            let name = format!("{}_{}", self.prefix.to_uppercase(), stream.name());
+            let _ = jetstream.delete_stream(name).await;
+        }
+        self.db.close().await;
+        if let Ok(admin) = PgPool::connect(&servers().admin).await {
+            let drop = format!("drop database if exists {} with (force)", self.database);
+            let _ = sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&admin).await;
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !self.finished && !std::thread::panicking() {
+            panic!("a story must end with finish()");
+        }
+    }
+}
+
+/// A phone number per conversation.
+pub fn phone_of(conversation: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    conversation.hash(&mut hasher);
+    format!("+1202{:07}", hasher.finish() % 10_000_000)
+}
+
+/// The body of a tenant's text.
+pub fn sms(conversation: &str, content: &str) -> Value {
+    json!({
+        "tenant_id": "12345",
+        "phone_number": phone_of(conversation),
+        "content": content,
+        "conversation_id": conversation,
+    })
+}
