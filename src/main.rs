@@ -37,6 +37,8 @@ enum Command {
     },
     /// Brings the database up to date. Needs a direct connection, not a transaction-mode pooler.
     Migrate,
+    /// Asks the sidecar on this machine whether it is ready: for container health checks.
+    Healthcheck,
     /// Writes the event schemas and the AsyncAPI document into a folder (see `make contracts`).
     Contracts {
         /// Usually `subjects`.
@@ -78,6 +80,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
     if let Command::Contracts { folder } = &command {
         return orchestrator::contracts::write(folder);
     }
+    if let Command::Healthcheck = &command {
+        return healthcheck(&Env::of_process()).await;
+    }
     let config = Config::read(&Env::of_process())?;
     telemetry::start(&config.log);
     match command {
@@ -110,8 +115,22 @@ async fn run(command: Command) -> anyhow::Result<()> {
             tracing::info!("the database is up to date");
             Ok(())
         }
-        Command::Contracts { .. } => Ok(()),
+        Command::Contracts { .. } | Command::Healthcheck => Ok(()),
     }
+}
+
+/// Needs no settings but the port: a health check must not fail because a secret is unset.
+async fn healthcheck(env: &Env) -> anyhow::Result<()> {
+    let port: u16 = env.number_of(&["SIDECAR_PORT", "METRICS_PORT"], 9090);
+    let answer = reqwest::Client::new()
+        .get(format!("http://127.0.0.1:{port}/health/ready"))
+        .timeout(std::time::Duration::from_secs(3))
+        .send()
+        .await
+        .context("the sidecar does not answer")?;
+    let status = answer.status();
+    anyhow::ensure!(status.is_success(), "not ready: {}", answer.text().await.unwrap_or_default());
+    Ok(())
 }
 
 fn named(wanted: &[String]) -> anyhow::Result<Vec<&'static str>> {

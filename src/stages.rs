@@ -8,6 +8,8 @@ mod handover;
 pub mod intake;
 pub mod notify;
 pub mod route;
+#[cfg(test)]
+mod testing;
 
 use std::future::Future;
 use std::pin::Pin;

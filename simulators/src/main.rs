@@ -1,8 +1,15 @@
 //! `simulators serve`: the neighbours by themselves. `simulators servers`: NATS and Postgres.
+//! `simulators demo`: the product with everything around it. `simulators with-servers`: any
+//! command next to NATS and Postgres.
 
 #![forbid(unsafe_code)]
 
+mod demo;
+mod with_servers;
+
 use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -23,6 +30,10 @@ enum Command {
     Serve(Serve),
     /// Runs NATS and Postgres until interrupted, and prints their URLs.
     Servers(Servers),
+    /// Runs the product with everything around it, sends telling texts and stays up.
+    Demo(demo::Options),
+    /// Runs a command with NATS and Postgres beside it, and stops them afterwards.
+    WithServers(with_servers::Options),
 }
 
 #[derive(Args)]
@@ -66,12 +77,18 @@ struct Servers {
     database: String,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("starting the async runtime")?;
-    match Cli::parse().command {
-        Command::Serve(options) => runtime.block_on(serve(options)),
-        Command::Servers(options) => servers(&runtime, &options),
-    }
+    let done = |result: anyhow::Result<()>| result.map(|()| ExitCode::SUCCESS);
+    let result = match Cli::parse().command {
+        Command::Serve(options) => done(runtime.block_on(serve(options))),
+        Command::Servers(options) => done(servers(&runtime, &options)),
+        Command::Demo(options) => runtime.block_on(demo::run(options)),
+        Command::WithServers(options) => runtime.block_on(with_servers::run(options)),
+    };
+    // A server that was just being started when we were interrupted is stopped here.
+    runtime.shutdown_timeout(Duration::from_secs(30));
+    result
 }
 
 async fn serve(options: Serve) -> anyhow::Result<()> {

@@ -368,6 +368,9 @@ impl<S: Stage> Work<S> {
                         .await;
                 }
                 Committed::Done { emitted, answers } => {
+                    for event in &emitted {
+                        engine.metrics.events.with_label_values(&[&event.subject]).inc();
+                    }
                     return self.publish(&emitted, answers).await;
                 }
                 Committed::Already(kept) => return self.publish(&kept, Vec::new()).await,

@@ -18,6 +18,7 @@ pub struct Health {
     migrated: AtomicBool,
     nats: AtomicBool,
     topology: AtomicBool,
+    probe_now: tokio::sync::Notify,
     stopping: CancellationToken,
     metrics: Arc<Metrics>,
 }
@@ -31,6 +32,7 @@ impl Health {
             migrated: AtomicBool::new(false),
             nats: AtomicBool::new(false),
             topology: AtomicBool::new(false),
+            probe_now: tokio::sync::Notify::new(),
             stopping,
             metrics,
         }
@@ -51,9 +53,10 @@ impl Health {
         self.nats.load(Ordering::Relaxed)
     }
 
-    /// The streams are there.
+    /// The streams are there, and so are the tables: worth a probe before its time.
     pub fn set_topology(&self, ready: bool) {
         self.topology.store(ready, Ordering::Relaxed);
+        self.probe_now.notify_one();
     }
 
     /// Alive, but not all there.
@@ -89,6 +92,7 @@ impl Health {
             self.probe(&pool, &client).await;
             tokio::select! {
                 () = self.stopping.cancelled() => {}
+                () = self.probe_now.notified() => {}
                 () = tokio::time::sleep(Duration::from_secs(2)) => {}
             }
         }

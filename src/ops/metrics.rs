@@ -47,12 +47,8 @@ metrics! {
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
     /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
-    /// Texts stored, duplicates not counted.
-    sms_received: IntCounterVec, "orchestrator_sms_received_total", ["direction"];
-    /// Events published, by subject.
+    /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
-    /// Decisions about texts, by action.
-    decisions: IntCounterVec, "orchestrator_decisions_total", ["action"];
     /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
     /// Messages parked, by kind and stage.

@@ -215,3 +215,6 @@ fn handover<'a>(
         by: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -396,3 +396,6 @@ fn problem(event: &Event, problem: &Problem, now: DateTime<Utc>) -> Option<Reply
         ),
     })
 }
+
+#[cfg(test)]
+mod tests;

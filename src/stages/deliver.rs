@@ -462,3 +462,6 @@ impl Text<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,3 +168,6 @@ fn drafted(answer: &Completion) -> Result<DraftedReply, String> {
         tokens: answer.tokens,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -489,3 +489,6 @@ fn suppressed(workflow: WorkflowId, now: DateTime<Utc>) -> WorkflowUpdate {
         ..WorkflowUpdate::of(workflow, now)
     }
 }
+
+#[cfg(test)]
+mod tests;

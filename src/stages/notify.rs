@@ -267,3 +267,6 @@ fn escalation(
         correlation_id: correlation_id.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,3 +193,6 @@ impl Route {
             .reply(Reply::Workflow(turn.workflow_id))
     }
 }
+
+#[cfg(test)]
+mod tests;

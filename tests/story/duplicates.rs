@@ -83,9 +83,9 @@ async fn a_key_decides_and_without_one_the_content_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_window_for_equal_content_ends() {
     let world = World::with("DEDUPE_WINDOW_SECONDS", "0.3").start().await;
-    let first = world.text("c1", "ok").await;
+    let first = world.text("c1", "ok [confidence=0.95]").await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    let second = world.text("c1", "ok").await;
+    let second = world.text("c1", "ok [confidence=0.95]").await;
     assert_ne!(first["workflow_id"], second["workflow_id"]);
     world.finish(2).await;
 }

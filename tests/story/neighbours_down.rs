@@ -72,7 +72,7 @@ async fn a_model_that_knows_no_schema_is_asked_without_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_down_agent_gets_the_text_once_when_it_is_back() {
     let world = World::start().await;
-    world.text("c0", "warm up").await;
+    world.text("c0", "warm up [confidence=0.95]").await;
     world
         .neighbours
         .sms_agent

@@ -66,8 +66,8 @@ async fn texts_within_seconds_get_one_reply() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_reply_has_left_the_next_text_is_answered_by_itself() {
     let world = World::start().await;
-    world.text("c1", "hi").await;
-    world.text("c1", "thanks").await;
+    world.text("c1", "hi [confidence=0.95]").await;
+    world.text("c1", "thanks [confidence=0.95]").await;
     assert_eq!(world.texts_to("c1").len(), 2);
     world.finish(2).await;
 }

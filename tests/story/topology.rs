@@ -33,7 +33,7 @@ async fn check_names_what_is_missing_and_apply_makes_it_so() {
     let name = format!("{}_ORCHESTRATOR", world.prefix.to_uppercase());
     let stream = jetstream.get_stream(&name).await.unwrap();
     let mut config = stream.cached_info().config.clone();
-    config.max_age = std::time::Duration::from_secs(60);
+    config.max_age = std::time::Duration::from_secs(86_400);
     jetstream.update_stream(config).await.unwrap();
     let (right, text) = orchestrator(&world, &["topology", "check"]);
     assert!(!right && text.contains("DIFFERS in max_age"), "{text}");

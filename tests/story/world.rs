@@ -47,11 +47,11 @@ fn servers() -> &'static Servers {
 }
 
 /// A running service with everything around it.
-pub struct World {
-    pub neighbours: Neighbours,
-    pub db: PgPool,
-    pub nats: async_nats::Client,
-    pub prefix: String,
+pub(crate) struct World {
+    pub(crate) neighbours: Neighbours,
+    pub(crate) db: PgPool,
+    pub(crate) nats: async_nats::Client,
+    pub(crate) prefix: String,
     http: reqwest::Client,
     services: Vec<Service>,
     settings: Vec<(String, String)>,
@@ -61,23 +61,23 @@ pub struct World {
 
 /// What a test changes before the service starts.
 #[derive(Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     settings: Vec<(String, String)>,
     replicas: usize,
 }
 
 impl Plan {
-    pub fn set(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn replicas(mut self, replicas: usize) -> Self {
+    pub(crate) fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
     }
 
-    pub async fn start(self) -> World {
+    pub(crate) async fn start(self) -> World {
         let mut world = World::prepare(self.settings).await;
         for _ in 0..self.replicas.max(1) {
             world.start_service().await;
@@ -86,7 +86,7 @@ impl Plan {
     }
 
     /// Everything but the service itself.
-    pub async fn prepare(self) -> World {
+    pub(crate) async fn prepare(self) -> World {
         World::prepare(self.settings).await
     }
 }
@@ -95,11 +95,11 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl World {
     /// A service with the contract's settings, only quicker where it repeats.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Plan::default().start().await
     }
 
-    pub fn with(name: &str, value: &str) -> Plan {
+    pub(crate) fn with(name: &str, value: &str) -> Plan {
         Plan::default().set(name, value)
     }
 
@@ -167,7 +167,7 @@ impl World {
     }
 
     /// The settings as a child process gets them.
-    pub fn environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         // The last of equal names wins, as it does in `start_service`.
         let mut kept: Vec<(String, String)> = Vec::new();
         for (name, value) in &self.settings {
@@ -178,7 +178,7 @@ impl World {
     }
 
     /// Starts one more replica and waits until it is ready.
-    pub async fn start_service(&mut self) {
+    pub(crate) async fn start_service(&mut self) {
         let pairs = self.environment();
         let pairs: Vec<(&str, &str)> = pairs
             .iter()
@@ -198,24 +198,24 @@ impl World {
     }
 
     /// Stops the oldest replica as SIGTERM would.
-    pub async fn stop_service(&mut self) {
+    pub(crate) async fn stop_service(&mut self) {
         self.services.remove(0).stop().await;
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         self.url_of(0, path)
     }
 
-    pub fn url_of(&self, replica: usize, path: &str) -> String {
+    pub(crate) fn url_of(&self, replica: usize, path: &str) -> String {
         let address = self.services[replica].bridge.expect("a bridge");
         format!("http://{address}{path}")
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_with(path, body, &[]).await
     }
 
-    pub async fn post_with(
+    pub(crate) async fn post_with(
         &self,
         path: &str,
         body: &Value,
@@ -230,7 +230,7 @@ impl World {
         (status, answer.json().await.expect("JSON"))
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         let answer = self
             .http
             .get(self.url(path))
@@ -242,7 +242,7 @@ impl World {
     }
 
     /// A tenant's text over HTTP, waited for.
-    pub async fn text(&self, conversation: &str, content: &str) -> Value {
+    pub(crate) async fn text(&self, conversation: &str, content: &str) -> Value {
         let (status, body) = self
             .post("/orchestrate/sms-received", &sms(conversation, content))
             .await;
@@ -251,7 +251,7 @@ impl World {
     }
 
     /// A message straight to a subject, as a neighbour would publish it.
-    pub async fn publish(&self, subject: &str, body: &Value, headers: &[(&str, &str)]) {
+    pub(crate) async fn publish(&self, subject: &str, body: &Value, headers: &[(&str, &str)]) {
         let mut map = async_nats::HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, *value);
@@ -270,7 +270,7 @@ impl World {
     }
 
     /// Asks until there is an answer, at most 20 seconds.
-    pub async fn until<T, F: Future<Output = Option<T>>>(
+    pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
         &self,
         what: &str,
         mut ask: impl FnMut() -> F,
@@ -289,7 +289,7 @@ impl World {
     }
 
     /// The status of a conversation's newest workflow, once it is `status`.
-    pub async fn until_status(&self, conversation: &str, status: &str) -> Value {
+    pub(crate) async fn until_status(&self, conversation: &str, status: &str) -> Value {
         self.until(&format!("{conversation} is {status}"), || async {
             let path = format!("/orchestrate/workflow/{conversation}/status");
             let (code, body) = self.get(&path).await;
@@ -298,7 +298,7 @@ impl World {
         .await
     }
 
-    pub async fn count(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql)
             .fetch_one(&self.db)
             .await
@@ -306,7 +306,7 @@ impl World {
     }
 
     /// Texts on the phone of a conversation's tenant.
-    pub fn texts_to(&self, conversation: &str) -> Vec<String> {
+    pub(crate) fn texts_to(&self, conversation: &str) -> Vec<String> {
         let phone = phone_of(conversation);
         let texts = self.neighbours.sms_agent.messages_to(&phone);
         texts
@@ -316,7 +316,7 @@ impl World {
     }
 
     /// Nothing is left over: every message of every stage handled, every published event there.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         for row in orchestrator::stages::STAGES {
             let stream = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
@@ -334,11 +334,11 @@ impl World {
     }
 
     /// The end of every story: nothing left over, no unexpected dead letters, `texts` on phones.
-    pub async fn finish(self, texts: usize) {
+    pub(crate) async fn finish(self, texts: usize) {
         self.finish_with(texts, 0).await;
     }
 
-    pub async fn finish_with(mut self, texts: usize, dead_letters: i64) {
+    pub(crate) async fn finish_with(mut self, texts: usize, dead_letters: i64) {
         self.settle().await;
         let on_phones =
             usize::try_from(self.neighbours.sms_agent.message_count()).expect("a count");
@@ -357,11 +357,7 @@ impl World {
     }
 
     async fn clean_up(&self) {
-        let jetstream = async_nats::jetstream::new(self.nats.clone());
-        for stream in orchestrator::events::Stream::ALL {
-            let name = format!("{}_{}", self.prefix.to_uppercase(), stream.name());
-            let _ = jetstream.delete_stream(name).await;
-        }
+        delete_streams(&self.nats, &self.prefix).await;
         self.db.close().await;
         if let Ok(admin) = PgPool::connect(&servers().admin).await {
             let drop = format!("drop database if exists {} with (force)", self.database);
@@ -372,14 +368,36 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if !self.finished && !std::thread::panicking() {
+        if self.finished {
+            return;
+        }
+        // A failed story gives its streams back too: they reserve space on the shared server.
+        let (nats, prefix) = (servers().nats.clone(), self.prefix.clone());
+        let cleaned = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                if let Ok(client) = async_nats::connect(nats).await {
+                    delete_streams(&client, &prefix).await;
+                }
+            });
+        });
+        drop(cleaned.join());
+        if !std::thread::panicking() {
             panic!("a story must end with finish()");
         }
     }
 }
 
+async fn delete_streams(client: &async_nats::Client, prefix: &str) {
+    let jetstream = async_nats::jetstream::new(client.clone());
+    for stream in orchestrator::events::Stream::ALL {
+        let name = format!("{}_{}", prefix.to_uppercase(), stream.name());
+        drop(jetstream.delete_stream(name).await);
+    }
+}
+
 /// A phone number per conversation.
-pub fn phone_of(conversation: &str) -> String {
+pub(crate) fn phone_of(conversation: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     conversation.hash(&mut hasher);
@@ -387,7 +405,7 @@ pub fn phone_of(conversation: &str) -> String {
 }
 
 /// The body of a tenant's text.
-pub fn sms(conversation: &str, content: &str) -> Value {
+pub(crate) fn sms(conversation: &str, content: &str) -> Value {
     json!({
         "tenant_id": "12345",
         "phone_number": phone_of(conversation),

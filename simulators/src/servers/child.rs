@@ -44,11 +44,11 @@ signal=$1; sweep=$2; shift 2
 exec "$@" 3<&-
 "#;
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
 pub(super) struct Launch<'a> {
     pub program: &'a Path,
     pub args: Vec<String>,
+    /// The whole environment; ours when absent.
+    pub environment: Option<&'a [(String, String)]>,
     pub identity: Option<&'a Identity>,
     /// Must be reachable for `identity`: a Postgres that cannot enter its working directory fails.
     pub working_dir: &'a Path,
@@ -56,11 +56,17 @@ pub(super) struct Launch<'a> {
     /// Removed by the watcher when we die without a chance to clean up.
     pub sweep: Option<&'a Path>,
     pub clean_stop: Signal,
+    /// How long a clean stop may take.
+    pub patience: Duration,
 }
+
+/// For servers: a Postgres with much to write down needs seconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct ServerProcess {
     child: Child,
     clean_stop: Signal,
+    patience: Duration,
 }
 
 impl ServerProcess {
@@ -84,12 +90,16 @@ impl ServerProcess {
             // A group of its own: Ctrl-C in the terminal reaches us first, and we stop the
             // servers after the service has drained.
             .process_group(0);
+        if let Some(environment) = launch.environment {
+            command.env_clear().envs(environment.iter().cloned());
+        }
         if let Some(identity) = launch.identity {
             command.uid(identity.uid).gid(identity.gid);
         }
         Ok(Self {
             child: command.spawn()?,
             clean_stop: launch.clean_stop,
+            patience: launch.patience,
         })
     }
 
@@ -101,14 +111,14 @@ impl ServerProcess {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Clean shutdown; after ten seconds without an end, a hard one.
+    /// Clean shutdown; when the patience is over, a hard one.
     pub fn stop(&mut self) {
         self.dismiss_watcher();
         if self.exited().is_some() {
             return;
         }
         self.signal(self.clean_stop);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         while Instant::now() < deadline {
             if self.exited().is_some() {
                 return;

@@ -9,6 +9,7 @@ mod fetch;
 mod find;
 mod nats;
 mod postgres;
+mod program;
 mod wire;
 
 use std::io;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use nats::{Nats, NatsOptions};
 pub use postgres::{Postgres, PostgresOptions};
+pub use program::Program;
 
 /// What went wrong, in words that say what to do about it.
 #[derive(Debug, thiserror::Error)]

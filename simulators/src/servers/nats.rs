@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::child::{Launch, ServerProcess};
+use super::child::{self, Launch, ServerProcess};
 use super::{Error, default_root, find, tail, while_doing};
 
 const WHAT: &str = "nats-server";
@@ -169,11 +169,13 @@ impl Nats {
         let mut process = ServerProcess::launch(Launch {
             program: &self.program,
             args,
+            environment: None,
             identity: None,
             working_dir: &home,
             log: &log,
             sweep: Some(&home),
             clean_stop: Signal::TERM,
+            patience: child::PATIENCE,
         })
         .map_err(while_doing("starting nats-server"))?;
         let failed = |reason: String| Error::Start {
@@ -212,7 +214,11 @@ impl Nats {
             let sync = sync.unwrap_or("1s");
             fs::write(
                 &file,
-                format!("jetstream {{ store_dir: {store}, sync_interval: {sync} }}\n"),
+                // Streams reserve all they may ever grow to; hundreds of tests' streams would
+                // use up the disk on paper, and the server would refuse the next one.
+                format!(
+                    "jetstream {{ store_dir: {store}, sync_interval: {sync}, max_file_store: 100TB }}\n"
+                ),
             )
             .map_err(while_doing("writing nats-server.conf"))?;
             return Ok(file);

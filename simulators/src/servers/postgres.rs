@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::child::{Launch, ServerProcess};
+use super::child::{self, Launch, ServerProcess};
 use super::find::{self, Identity, PostgresBinaries};
 use super::{Error, default_root, free_port, tail, while_doing, wire};
 
@@ -213,12 +213,14 @@ impl Postgres {
         let mut process = ServerProcess::launch(Launch {
             program: &self.binaries.bin.join("postgres"),
             args,
+            environment: None,
             identity: self.identity.as_ref(),
             working_dir: &home,
             log: &log,
             sweep: Some(&home),
             // INT ends sessions; TERM would wait for the clients, which may never leave.
             clean_stop: Signal::INT,
+            patience: child::PATIENCE,
         })
         .map_err(while_doing("starting postgres"))?;
         let failed = |reason: String| Error::Start {

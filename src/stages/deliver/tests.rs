@@ -1,0 +1,160 @@
+mod attempts;
+mod exactly_once;
+mod given_up;
+mod results;
+
+use super::*;
+use crate::engine::Next;
+use crate::stages::testing::{
+    self, after, assert_no_row_twice, assert_nothing, case, delivery, delivery_id, draft_id,
+    incoming, open, phone, quiet, row, rows, told, workflow,
+};
+use crate::store::deliveries::Delivery;
+
+const KINDS: [DeliveryKind; 3] = [
+    DeliveryKind::Auto,
+    DeliveryKind::Approved,
+    DeliveryKind::Modified,
+];
+
+/// 35 s until a missing row means "not sent", 24 h of patience, pauses from 1 s on.
+fn stage() -> Deliver {
+    Deliver {
+        settings: DeliverSettings {
+            parallel: 10,
+            look_after: TimeDelta::seconds(35),
+            give_up_after: TimeDelta::hours(24),
+            retry_base: Duration::from_secs(1),
+        },
+        handover: testing::handover(),
+    }
+}
+
+/// The reply to text 1 was released at second 10.
+fn released(kind: DeliveryKind) -> Event {
+    incoming(
+        10,
+        ReplyApproved {
+            delivery_id: delivery_id(),
+            draft_id: draft_id(),
+            workflow_id: workflow(1),
+            conversation_id: testing::conversation_id(),
+            turn: 1,
+            phone_number: phone(),
+            tenant_id: Some(testing::tenant_id()),
+            text: "You owe $567.00.".to_owned(),
+            kind,
+            released_by: None,
+            newest_known_message: 7,
+            override_superseded: false,
+        },
+    )
+}
+
+fn knowing(delivery: Delivery) -> Case {
+    Case {
+        delivery: Some(delivery),
+        ..case(quiet(1))
+    }
+}
+
+/// A manager's text, released and not yet taken up; the manager waits.
+fn taken_over_from_decide() -> Delivery {
+    Delivery {
+        reply_subject: Some(testing::inbox(9)),
+        ..delivery(DeliveryStatus::Waiting, 0, 9)
+    }
+}
+
+fn decide(kind: DeliveryKind, case: &Case, now: DateTime<Utc>) -> Decision {
+    let decision = stage().decide(&released(kind), &(), case, now);
+    assert_no_row_twice(&decision);
+    decision
+}
+
+fn conclude(kind: DeliveryKind, result: EffectResult, case: &Case, now: DateTime<Utc>) -> Decision {
+    let decision = stage().conclude(&released(kind), &(), &result, case, now);
+    assert_no_row_twice(&decision);
+    decision
+}
+
+fn is_send(decision: &Decision) -> bool {
+    matches!(&decision.next, Next::Act(effect) if matches!(**effect, Effect::SendText { .. }))
+}
+
+fn is_look(decision: &Decision) -> bool {
+    matches!(&decision.next, Next::Act(effect) if matches!(**effect, Effect::LookForText { .. }))
+}
+
+/// How long the message waits, without anything having failed.
+fn waits(decision: &Decision) -> Duration {
+    match &decision.next {
+        Next::Later {
+            after,
+            counted: false,
+            ..
+        } => *after,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whoever waits is answered once: the text's caller, or the manager.
+fn assert_answered(decision: &Decision, kind: DeliveryKind) {
+    match (&decision.replies[..], kind) {
+        ([Reply::Workflow(id)], DeliveryKind::Auto) => assert_eq!(*id, workflow(1)),
+        (
+            [
+                Reply::Approval {
+                    draft,
+                    to,
+                    already: false,
+                    ..
+                },
+            ],
+            DeliveryKind::Approved | DeliveryKind::Modified,
+        ) => assert_eq!((*draft, to), (draft_id(), &testing::inbox(9))),
+        (other, _) => panic!("{other:?}"),
+    }
+}
+
+/// The agent is being called, for the `attempts`th time.
+fn sending(kind: DeliveryKind, attempts: i32) -> Case {
+    let waiting = (kind != DeliveryKind::Auto).then(|| testing::inbox(9));
+    knowing(Delivery {
+        reply_subject: waiting,
+        ..delivery(DeliveryStatus::Intended, attempts, 11)
+    })
+}
+
+fn accepted() -> EffectResult {
+    EffectResult::Sent(SendResult::Accepted {
+        message_id: Some("8".to_owned()),
+        twilio_sid: Some("SM8".to_owned()),
+        conversation: Some(1),
+    })
+}
+
+fn not_sent(after: Option<u64>) -> EffectResult {
+    EffectResult::Sent(SendResult::NotSent {
+        after: after.map(Duration::from_secs),
+        detail: "answered 503".to_owned(),
+    })
+}
+
+fn unclear() -> EffectResult {
+    EffectResult::Sent(SendResult::Unclear("answered 500".to_owned()))
+}
+
+fn refused(reason: &'static str) -> EffectResult {
+    EffectResult::Sent(SendResult::Refused {
+        reason,
+        detail: "answered 400".to_owned(),
+    })
+}
+
+fn parked(decision: &Decision) -> &'static str {
+    match &decision.next {
+        Next::Never { reason, .. } => reason,
+        other => panic!("{other:?}"),
+    }
+}

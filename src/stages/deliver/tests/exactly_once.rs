@@ -1,0 +1,254 @@
+//! Whatever happens to the agent, to us and to the message: at most one text.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::Change;
+
+/// How one delivery of the message ends, and what the agent says if it is asked.
+#[derive(Debug, Clone, Copy)]
+enum Says {
+    Accepted,
+    NotSent,
+    Unclear,
+    Refused,
+    Misconfigured,
+    /// Our process dies before the result is committed.
+    WeDie,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Shows {
+    Found,
+    NotThere,
+    Pending,
+    Nothing,
+    WeDie,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Redelivery {
+    /// Seconds since the one before.
+    pause: i64,
+    send: Says,
+    look: Shows,
+    opted_out: bool,
+    overtaken: bool,
+}
+
+/// What is known about the text, kept without looking at what deliver writes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Truth {
+    CertainlyNotSent,
+    PerhapsSent,
+    Settled,
+}
+
+struct World {
+    kind: DeliveryKind,
+    delivery: Option<Delivery>,
+    turn_open: bool,
+    now: i64,
+    truth: Truth,
+    sends: usize,
+}
+
+impl World {
+    fn new(kind: DeliveryKind) -> Self {
+        let managers = kind != DeliveryKind::Auto;
+        Self {
+            kind,
+            delivery: managers.then(taken_over_from_decide),
+            turn_open: !managers,
+            now: 10,
+            truth: Truth::CertainlyNotSent,
+            sends: 0,
+        }
+    }
+
+    fn case(&self, step: Redelivery) -> Case {
+        let conversation = match (self.turn_open, step.overtaken) {
+            (_, true) => open(2, 2),
+            (true, false) => open(1, 1),
+            (false, false) => quiet(1),
+        };
+        Case {
+            opted_out: step.opted_out,
+            delivery: self.delivery.clone(),
+            ..case(conversation)
+        }
+    }
+
+    fn apply(&mut self, decision: &Decision) {
+        for change in &decision.changes {
+            match change {
+                Change::Conversation(update) => self.turn_open &= !update.close_turn,
+                Change::NewDelivery(new) => {
+                    assert!(self.delivery.is_none(), "a second row for one text");
+                    let attempts = i32::from(new.status == DeliveryStatus::Intended);
+                    self.delivery = Some(Delivery {
+                        intended_at: new.at,
+                        ..delivery(new.status, attempts, 0)
+                    });
+                }
+                Change::DeliveryUpdate(update) => {
+                    let row = self.delivery.as_mut().expect("a row to update");
+                    row.status = update.status;
+                    row.attempts += i32::from(update.attempt_begins);
+                    if update.attempt_begins {
+                        row.intended_at = update.at;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn redeliver(&mut self, step: Redelivery) {
+        self.now += step.pause;
+        let mut decision = decide(self.kind, &self.case(step), after(self.now));
+        // A look may lead to a send, a send to nothing more.
+        loop {
+            self.apply(&decision);
+            let result = match &decision.next {
+                Next::Done | Next::Later { .. } => return,
+                Next::Never { reason, .. } => {
+                    let given_up = stage().give_up(&released(self.kind), reason, after(self.now));
+                    self.apply(&given_up);
+                    self.truth = Truth::Settled;
+                    return;
+                }
+                Next::Act(effect) => match &**effect {
+                    Effect::SendText { .. } => self.send(step.send),
+                    Effect::LookForText { .. } => self.look(step.look),
+                    Effect::Notify(_) => panic!("no manager is asked here"),
+                },
+            };
+            let Some(result) = result else { return };
+            self.now += 1;
+            decision = conclude(self.kind, result, &self.case(step), after(self.now));
+        }
+    }
+
+    fn send(&mut self, says: Says) -> Option<EffectResult> {
+        assert_eq!(
+            self.truth,
+            Truth::CertainlyNotSent,
+            "it may be a second text"
+        );
+        let row = self.delivery.as_ref().expect("the intent comes first");
+        assert_eq!(row.status, DeliveryStatus::Intended);
+        assert_eq!(row.intended_at, after(self.now), "of this attempt");
+        self.sends += 1;
+        let detail = "answered".to_owned();
+        let result = match says {
+            Says::Accepted => SendResult::Accepted {
+                message_id: Some("8".to_owned()),
+                twilio_sid: None,
+                conversation: None,
+            },
+            Says::NotSent => SendResult::NotSent {
+                after: None,
+                detail,
+            },
+            Says::Unclear => SendResult::Unclear(detail),
+            Says::Refused => SendResult::Refused {
+                reason: "permanent_failure",
+                detail,
+            },
+            Says::Misconfigured => SendResult::Refused {
+                reason: "configuration",
+                detail,
+            },
+            Says::WeDie => {
+                self.truth = Truth::PerhapsSent;
+                return None;
+            }
+        };
+        self.truth = match says {
+            Says::NotSent => Truth::CertainlyNotSent,
+            Says::Unclear | Says::WeDie => Truth::PerhapsSent,
+            Says::Accepted | Says::Refused | Says::Misconfigured => Truth::Settled,
+        };
+        Some(EffectResult::Sent(result))
+    }
+
+    fn look(&mut self, shows: Shows) -> Option<EffectResult> {
+        assert_eq!(
+            self.truth,
+            Truth::PerhapsSent,
+            "there is nothing to look for"
+        );
+        let row = self.delivery.as_ref().expect("a text to look for");
+        let age = after(self.now) - row.intended_at;
+        assert!(
+            age >= TimeDelta::seconds(35),
+            "the call may still be under way"
+        );
+        let result = match shows {
+            Shows::Found => LookResult::Found {
+                message_id: "8".to_owned(),
+                twilio_sid: None,
+            },
+            Shows::NotThere => LookResult::NotThere,
+            Shows::Pending => LookResult::Pending,
+            Shows::Nothing => LookResult::Unavailable("answered 503".to_owned()),
+            Shows::WeDie => return None,
+        };
+        self.truth = match shows {
+            Shows::Found => Truth::Settled,
+            Shows::NotThere => Truth::CertainlyNotSent,
+            _ => Truth::PerhapsSent,
+        };
+        Some(EffectResult::Looked(result))
+    }
+}
+
+fn redelivery() -> impl Strategy<Value = Redelivery> {
+    let pause = prop_oneof![4 => 0..5_i64, 6 => 30..60_i64, 1 => 700..900_i64, 1 => Just(90_000)];
+    let send = prop_oneof![
+        2 => Just(Says::Accepted),
+        4 => Just(Says::NotSent),
+        4 => Just(Says::Unclear),
+        4 => Just(Says::WeDie),
+        1 => Just(Says::Refused),
+        1 => Just(Says::Misconfigured),
+    ];
+    let look = prop_oneof![
+        1 => Just(Shows::Found),
+        4 => Just(Shows::NotThere),
+        2 => Just(Shows::Pending),
+        2 => Just(Shows::Nothing),
+        2 => Just(Shows::WeDie),
+    ];
+    let rarely = || prop::bool::weighted(0.05);
+    (pause, send, look, rarely(), rarely()).prop_map(|(pause, send, look, opted_out, overtaken)| {
+        Redelivery {
+            pause,
+            send,
+            look,
+            opted_out,
+            overtaken,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_text_is_never_repeated_while_it_may_have_arrived(
+        kind in prop::sample::select(KINDS.to_vec()),
+        story in prop::collection::vec(redelivery(), 1..20),
+    ) {
+        let mut world = World::new(kind);
+        for step in story {
+            let before = world.delivery.as_ref().map(|d| d.status);
+            let sends = world.sends;
+            world.redeliver(step);
+            if before.is_some_and(DeliveryStatus::is_final) {
+                // Whatever is delivered again: nothing is sent, and the row stays as it is.
+                prop_assert_eq!(world.sends, sends);
+                prop_assert_eq!(world.delivery.as_ref().map(|d| d.status), before);
+            }
+        }
+    }
+}
