@@ -129,7 +129,11 @@ async fn healthcheck(env: &Env) -> anyhow::Result<()> {
         .await
         .context("the sidecar does not answer")?;
     let status = answer.status();
-    anyhow::ensure!(status.is_success(), "not ready: {}", answer.text().await.unwrap_or_default());
+    anyhow::ensure!(
+        status.is_success(),
+        "not ready: {}",
+        answer.text().await.unwrap_or_default()
+    );
     Ok(())
 }
 

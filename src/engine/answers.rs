@@ -63,6 +63,14 @@ pub fn approval(
     correlation_id: &str,
     now: DateTime<Utc>,
 ) -> (u16, Value) {
+    if draft.status == "suppressed" {
+        let details = json!({ "reason": "opted_out", "response_queue_id": draft.id });
+        let problem = Problem::conflict("The tenant asked not to be texted", details);
+        return (
+            409,
+            problem.body("/orchestrate/approve-response", correlation_id, now),
+        );
+    }
     let sends = matches!(draft.status.as_str(), "approved" | "modified");
     if sends && delivery.is_some_and(|d| d.status == DeliveryStatus::Failed) {
         return (
@@ -282,6 +290,8 @@ pub(super) async fn load(
             correlation_id,
         } => {
             let draft = decided.get(&draft)?;
+            let waiting = || sent.get(&draft.id).and_then(|d| d.reply_subject.clone());
+            let to = to.or_else(waiting)?;
             let (status, body) =
                 approval(draft, sent.get(&draft.id), already, &correlation_id, now);
             Some(Answer { to, status, body })

@@ -108,6 +108,9 @@ pub fn fail_workflow(
             ended: true,
             ..WorkflowUpdate::of(workflow, now)
         })
-        .change(ConversationUpdate::closing(conversation))
+        .change(ConversationUpdate {
+            only_if_carried_by: Some(workflow),
+            ..ConversationUpdate::closing(conversation)
+        })
         .emit(&failed, conversation, workflow)
 }

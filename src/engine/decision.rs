@@ -87,6 +87,8 @@ pub enum Effect {
         newer_than: i64,
         /// Rows that belong to other deliveries.
         claimed: Vec<String>,
+        /// Which attempt is looked for: the moment of its intent.
+        intended_at: DateTime<Utc>,
     },
     /// Tell the managers.
     Notify(Notification),
@@ -96,9 +98,19 @@ pub enum Effect {
 #[derive(Debug, Clone)]
 pub enum EffectResult {
     /// Of `SendText`.
-    Sent(SendResult),
+    Sent {
+        /// What the agent said.
+        result: SendResult,
+        /// Which attempt it answers: the moment of its intent.
+        intended_at: DateTime<Utc>,
+    },
     /// Of `LookForText`.
-    Looked(LookResult),
+    Looked {
+        /// What the agent's history says.
+        result: LookResult,
+        /// Which attempt was looked for.
+        intended_at: DateTime<Utc>,
+    },
     /// Of `Notify`.
     Notified(Notified),
 }
@@ -121,8 +133,8 @@ pub enum Reply {
     Approval {
         /// The draft.
         draft: DraftId,
-        /// The request's address.
-        to: String,
+        /// The request's address; `None` for whoever waits for the delivery.
+        to: Option<String>,
         /// Somebody had decided the same before.
         already: bool,
         /// This request's correlation id.

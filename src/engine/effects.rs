@@ -16,25 +16,38 @@ pub async fn perform(effect: &Effect, io: &Io, now: DateTime<Utc>) -> EffectResu
     match effect {
         Effect::SendText { intended_at, .. } if now - *intended_at > FRESH => {
             let detail = "the intent was too old when its turn came".to_owned();
-            EffectResult::Sent(SendResult::NotSent {
+            let result = SendResult::NotSent {
                 after: None,
                 detail,
-            })
+            };
+            EffectResult::Sent {
+                result,
+                intended_at: *intended_at,
+            }
         }
         Effect::SendText {
-            delivery, to, body, ..
-        } => EffectResult::Sent(io.neighbours.sms_agent.send(*delivery, to, body).await),
+            delivery,
+            to,
+            body,
+            intended_at,
+        } => EffectResult::Sent {
+            result: io.neighbours.sms_agent.send(*delivery, to, body).await,
+            intended_at: *intended_at,
+        },
         Effect::LookForText {
             to,
             body,
             newer_than,
             claimed,
-        } => EffectResult::Looked(
-            io.neighbours
+            intended_at,
+        } => EffectResult::Looked {
+            result: io
+                .neighbours
                 .sms_agent
                 .look(to, body, *newer_than, claimed)
                 .await,
-        ),
+            intended_at: *intended_at,
+        },
         Effect::Notify(notification) => {
             EffectResult::Notified(io.neighbours.notifications.notify(notification).await)
         }

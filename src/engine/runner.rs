@@ -369,7 +369,11 @@ impl<S: Stage> Work<S> {
                 }
                 Committed::Done { emitted, answers } => {
                     for event in &emitted {
-                        engine.metrics.events.with_label_values(&[&event.subject]).inc();
+                        engine
+                            .metrics
+                            .events
+                            .with_label_values(&[&event.subject])
+                            .inc();
                     }
                     return self.publish(&emitted, answers).await;
                 }
@@ -530,16 +534,24 @@ impl<S: Stage> Work<S> {
             }),
         };
         match self.engine.committer.commit(job).await {
-            Committed::Done { emitted, .. } | Committed::Already(emitted) => {
-                match self.engine.publisher.publish(&emitted).await {
-                    Ok(()) => Leave::Term,
-                    Err(_) => Leave::Nak(Duration::from_secs(1)),
-                }
+            Committed::Done { emitted, answers } => {
+                self.engine.publisher.answer(answers).await;
+                self.publish_parked(&emitted).await
             }
+            Committed::Already(emitted) => self.publish_parked(&emitted).await,
             other => {
                 tracing::error!(stage = S::NAME, event = %id, result = ?other, "not parked; will be tried again");
                 Leave::Nak(Duration::from_secs(5))
             }
+        }
+    }
+}
+
+impl<S: Stage> Work<S> {
+    async fn publish_parked(&self, emitted: &[handled::Kept]) -> Leave {
+        match self.engine.publisher.publish(emitted).await {
+            Ok(()) => Leave::Term,
+            Err(_) => Leave::Nak(Duration::from_secs(1)),
         }
     }
 }

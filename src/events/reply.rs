@@ -31,6 +31,9 @@ pub struct DraftedReply {
     pub language: Option<String>,
     /// The model's rating after our checks; never above the model's own.
     pub confidence: Confidence,
+    /// Whether the model rated its reply at all; an unrated one is never sent unread.
+    #[serde(default = "yes")]
+    pub rated: bool,
     /// English back-translation for the manager.
     pub reply_en: Option<String>,
     /// What the model thinks the tenant wants.
@@ -45,6 +48,10 @@ pub struct DraftedReply {
     pub prompt_version: String,
     /// Tokens in and out, when the server said.
     pub tokens: Option<(i64, i64)>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The model wrote a reply.

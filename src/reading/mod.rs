@@ -36,6 +36,9 @@ const STOP: &[&str] = &[
     "alto",
     "parar",
     "cancelar",
+    "arret",
+    "td",
+    "remove",
 ];
 
 const WORDING: &[&str] = &[

@@ -111,8 +111,9 @@ pub fn route(
             ),
         };
     }
-    let sure = draft.confidence > settings.auto_above
+    let above = draft.confidence > settings.auto_above
         || (settings.auto_inclusive && draft.confidence == settings.auto_above);
+    let sure = above && draft.rated;
     if degraded {
         Route::Ask(RoutingReason::DegradedContext)
     } else if draft
@@ -153,6 +154,7 @@ mod tests {
             reply: "Hi".into(),
             language: None,
             confidence: Confidence::new(confidence).expect("a score"),
+            rated: true,
             reply_en: None,
             intent: None,
             payment_plan: None,
@@ -236,6 +238,20 @@ mod tests {
             route(&plan(2500, 12), false, false, &settings()),
             Route::Send
         );
+    }
+
+    #[test]
+    fn an_unrated_reply_is_seen_by_a_manager_whatever_the_threshold() {
+        let low = RoutingSettings {
+            auto_above: Confidence::new(0.6).expect("a score"),
+            ..settings()
+        };
+        let unrated = DraftedReply {
+            rated: false,
+            ..draft(0.75)
+        };
+        let band = Route::Ask(RoutingReason::ConfidenceInManualBand);
+        assert_eq!(route(&unrated, false, false, &low), band);
     }
 
     #[test]

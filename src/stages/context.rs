@@ -14,7 +14,7 @@ use crate::neighbours::sms_agent::History;
 use crate::rules::routing::{Autonomy, RoutingSettings, handing_over};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Needs};
+use crate::store::{Case, Change, Needs};
 
 /// The stage.
 pub struct Context {
@@ -87,10 +87,17 @@ impl Stage for Context {
         let steps = steps(turn, found, now);
         if let Some((kind, reason)) = self.belongs_to_a_person(turn, found) {
             let handover = handover(event, tenant, kind, reason);
-            return Decision::done()
+            let mut decision = Decision::done()
                 .changes(steps.into_iter().map(Into::into))
                 .and(handover.hand_over(&self.handover, now))
                 .reply(Reply::Workflow(turn.workflow_id));
+            let degraded = facts(tenant, found).degraded;
+            for change in &mut decision.changes {
+                if let Change::Workflow(update) = change {
+                    update.degraded.clone_from(&degraded);
+                }
+            }
+            return decision;
         }
         let facts = facts(tenant, found);
         let known = tenant.map(|t| t.tenant_id.clone());
@@ -158,7 +165,7 @@ async fn find_tenant(
 
 fn facts(tenant: Option<&TenantContext>, found: &Found) -> TurnFacts {
     let mut degraded = Vec::new();
-    if tenant.is_none() {
+    if matches!(found.tenant, TenantAnswer::Unavailable(_)) {
         degraded.push(Neighbour::CollectionsMonitor);
     }
     if found.history.is_err() {

@@ -89,7 +89,13 @@ impl Stage for Decide {
         if command.response_queue_id.is_none() && other_number {
             return not_found(event, now);
         }
-        let ruling = Ruling { event, draft, now };
+        let newest_turn = case.conversation.as_ref().map_or(draft.turn, |c| c.turn);
+        let ruling = Ruling {
+            event,
+            draft,
+            newest_turn,
+            now,
+        };
         let sends = matches!(
             command.action,
             DecisionAction::Approve | DecisionAction::Modify
@@ -101,6 +107,12 @@ impl Stage for Decide {
             _ if sends && case.opted_out && draft.actioned_at.is_none() => {
                 ruling.refuse("opted_out", "The tenant asked not to be texted", json!({}))
             }
+            // Nobody withdrew it, because it had expired; a newer text has overtaken it all the same.
+            "expired" if ruling.is_overtaken() && !command.override_superseded => ruling.refuse(
+                "superseded",
+                "The tenant has written again; a newer draft answers",
+                json!({ "successor_id": found.successor }),
+            ),
             "pending" | "expired" => ruling.carry_out(self),
             "superseded" if sends && command.override_superseded => ruling.carry_out(self),
             "superseded" => ruling.refuse(
@@ -117,12 +129,18 @@ impl Stage for Decide {
 struct Ruling<'a> {
     event: &'a Event,
     draft: &'a Draft,
+    newest_turn: i64,
     now: DateTime<Utc>,
 }
 
 impl Ruling<'_> {
     fn command(&self) -> &ApprovalDecided {
         &self.event.body
+    }
+
+    /// The conversation's open turn, if any, belongs to newer texts.
+    fn is_overtaken(&self) -> bool {
+        self.draft.status == "superseded" || self.draft.turn != self.newest_turn
     }
 
     fn decided_by(&self) -> String {
@@ -145,7 +163,7 @@ impl Ruling<'_> {
     fn reply(&self, already: bool) -> Option<Reply> {
         Some(Reply::Approval {
             draft: self.draft.id,
-            to: self.event.envelope.reply_subject.clone()?,
+            to: Some(self.event.envelope.reply_subject.clone()?),
             already,
             correlation_id: self.event.envelope.correlation_id.clone(),
         })
@@ -295,7 +313,7 @@ impl Ruling<'_> {
             })
             .change(WorkflowUpdate {
                 // An overridden draft's workflow has ended as merged; the text still goes out.
-                final_result: draft.status == "superseded",
+                final_result: self.is_overtaken(),
                 ..WorkflowUpdate::to(
                     draft.workflow_id,
                     WorkflowStatus::Processing,
@@ -303,7 +321,7 @@ impl Ruling<'_> {
                     self.now,
                 )
             });
-        let decision = if draft.status == "superseded" {
+        let decision = if self.is_overtaken() {
             // The open turn belongs to the newer texts.
             decision
         } else {

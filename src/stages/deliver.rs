@@ -108,45 +108,32 @@ impl Stage for Deliver {
     ) -> Decision {
         let text = Text { event, case, now };
         match result {
-            EffectResult::Sent(SendResult::Accepted {
-                message_id,
-                twilio_sid,
-                conversation,
-            }) => text.sent(message_id.clone(), twilio_sid.clone(), *conversation, false),
-            EffectResult::Sent(SendResult::NotSent { after, detail }) => {
-                self.not_sent(&text, *after, detail)
+            EffectResult::Sent {
+                result:
+                    SendResult::Accepted {
+                        message_id,
+                        twilio_sid,
+                        conversation,
+                    },
+                ..
+            } => text.sent(message_id.clone(), twilio_sid.clone(), *conversation, false),
+            EffectResult::Looked {
+                result:
+                    LookResult::Found {
+                        message_id,
+                        twilio_sid,
+                    },
+                ..
+            } => text.sent(Some(message_id.clone()), twilio_sid.clone(), None, true),
+            // A worker that slept: another one has begun an attempt since, or has ended them all.
+            // Good news is always true; anything else is no longer about the present.
+            EffectResult::Sent { intended_at, .. } | EffectResult::Looked { intended_at, .. }
+                if !text.is_present(*intended_at) =>
+            {
+                Decision::wait(Duration::from_millis(300), "another attempt has begun")
             }
-            EffectResult::Sent(SendResult::Unclear(detail)) => text
-                .noted(DeliveryStatus::Intended, detail)
-                .and(text.first_answer())
-                .later(self.until_look(&text), detail),
-            EffectResult::Sent(SendResult::Refused {
-                reason: "permanent_failure",
-                detail,
-            }) => self
-                .failed(event, "permanent_failure", detail, now)
-                .and(text.first_answer()),
-            EffectResult::Sent(SendResult::Refused { reason, detail }) => {
-                Decision::never(reason, detail.clone())
-            }
-            EffectResult::Looked(LookResult::Found {
-                message_id,
-                twilio_sid,
-            }) => text.sent(Some(message_id.clone()), twilio_sid.clone(), None, true),
-            EffectResult::Looked(LookResult::NotThere) => text.send_again(),
-            EffectResult::Looked(LookResult::Pending) if text.intent_age() > PENDING_FOR => {
-                Decision::never("unknown_outcome", "the agent still has it as pending")
-            }
-            EffectResult::Looked(LookResult::Pending) => {
-                Decision::wait(Duration::from_secs(30), "the agent has it as pending")
-            }
-            EffectResult::Looked(LookResult::Unavailable(why)) => {
-                if text.intent_age() > self.settings.give_up_after {
-                    Decision::never("unknown_outcome", why.clone())
-                } else {
-                    Decision::wait(self.pause(&text), why.clone())
-                }
-            }
+            EffectResult::Sent { result, .. } => self.after_sending(&text, result),
+            EffectResult::Looked { result, .. } => self.after_looking(&text, result),
             EffectResult::Notified(_) => {
                 Decision::never("configuration", "not an answer to a text")
             }
@@ -156,10 +143,61 @@ impl Stage for Deliver {
     /// The text is given up: a person learns that the tenant may not have it, or may have it.
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
         self.failed(event, reason, "given up; see the dead letter", now)
+            .reply(answer(event))
+    }
+}
+
+/// To whoever waits for this text: the tenant's text's caller, or the manager.
+fn answer(event: &Event) -> Reply {
+    match event.body.kind {
+        DeliveryKind::Auto => Reply::Workflow(event.body.workflow_id),
+        DeliveryKind::Approved | DeliveryKind::Modified => Reply::Approval {
+            draft: event.body.draft_id,
+            to: None,
+            already: false,
+            correlation_id: event.envelope.correlation_id.clone(),
+        },
     }
 }
 
 impl Deliver {
+    fn after_sending(&self, text: &Text<'_>, result: &SendResult) -> Decision {
+        match result {
+            SendResult::Accepted { .. } => Decision::nothing("decided before"),
+            SendResult::NotSent { after, detail } => self.not_sent(text, *after, detail),
+            SendResult::Unclear(detail) => text
+                .noted(DeliveryStatus::Intended, detail)
+                .and(text.first_answer())
+                .later(self.until_look(text), detail),
+            SendResult::Refused {
+                reason: "permanent_failure",
+                detail,
+            } => self
+                .failed(text.event, "permanent_failure", detail, text.now)
+                .and(text.first_answer()),
+            SendResult::Refused { reason, detail } => Decision::never(reason, detail.clone()),
+        }
+    }
+
+    fn after_looking(&self, text: &Text<'_>, result: &LookResult) -> Decision {
+        match result {
+            LookResult::Found { .. } => Decision::nothing("decided before"),
+            // The look took time: the tenant may have said STOP meanwhile.
+            LookResult::NotThere if text.case.opted_out => text.suppress("opted_out"),
+            LookResult::NotThere => text.send_again(),
+            LookResult::Pending if text.intent_age() > PENDING_FOR => {
+                Decision::never("unknown_outcome", "the agent still has it as pending")
+            }
+            LookResult::Pending => {
+                Decision::wait(Duration::from_secs(30), "the agent has it as pending")
+            }
+            LookResult::Unavailable(why) if text.intent_age() > self.settings.give_up_after => {
+                Decision::never("unknown_outcome", why.clone())
+            }
+            LookResult::Unavailable(why) => Decision::wait(self.pause(text), why.clone()),
+        }
+    }
+
     fn look_or_wait(&self, text: &Text<'_>) -> Decision {
         let wait = self.until_look(text);
         if !wait.is_zero() {
@@ -175,6 +213,11 @@ impl Deliver {
                 .as_ref()
                 .map_or(0, |d| d.newest_known_message),
             claimed: text.case.claimed.clone(),
+            intended_at: text
+                .case
+                .delivery
+                .as_ref()
+                .map_or(text.now, |d| d.intended_at),
         })
     }
 
@@ -232,7 +275,7 @@ impl Deliver {
             phone: &reply.phone_number,
             kind,
             severity: kind.default_severity(),
-            reason: format!("{} ({detail})", kind.default_reason()),
+            reason: said_to_the_manager(reply, reason, detail),
             message: None,
             draft: Some(reply.draft_id),
             by: None,
@@ -256,6 +299,16 @@ impl Deliver {
             })
             .emit(&failed, &reply.conversation_id, reply.workflow_id)
     }
+}
+
+/// A manager who only reads "failed" would text again by hand, and the tenant would have it twice.
+fn said_to_the_manager(reply: &ReplyApproved, reason: &str, detail: &str) -> String {
+    let fate = if reason == "unknown_outcome" {
+        "It is not known whether this text reached the tenant; look at the SMS Agent before texting again"
+    } else {
+        "This text could not be delivered"
+    };
+    format!("{fate} ({detail}): {}", reply.text)
 }
 
 /// A released text with everything its fate depends on.
@@ -333,28 +386,26 @@ impl Text<'_> {
             })
     }
 
+    /// Whether a result is about the attempt that the row knows, and its fate is still open.
+    fn is_present(&self, intended_at: DateTime<Utc>) -> bool {
+        self.case
+            .delivery
+            .as_ref()
+            .is_some_and(|d| !d.status.is_final() && d.intended_at == intended_at)
+    }
+
     /// Whoever waits is told after the first attempt, whatever came of it; what comes later is
     /// read from the status.
     fn first_answer(&self) -> Decision {
-        let first = self.case.delivery.as_ref().is_none_or(|d| d.attempts <= 1);
-        if !first {
-            return Decision::nothing("nobody waits any more");
-        }
-        let waiting = self
+        let told = self
             .case
             .delivery
             .as_ref()
-            .and_then(|d| d.reply_subject.clone());
-        let reply = match self.reply().kind {
-            DeliveryKind::Auto => Some(Reply::Workflow(self.reply().workflow_id)),
-            _ => waiting.map(|to| Reply::Approval {
-                draft: self.reply().draft_id,
-                to,
-                already: false,
-                correlation_id: self.event.envelope.correlation_id.clone(),
-            }),
-        };
-        Decision::done().reply_if(reply)
+            .is_some_and(|d| d.attempts > 1 || d.last_error.is_some());
+        if told {
+            return Decision::nothing("nobody waits any more");
+        }
+        Decision::done().reply(answer(self.event))
     }
 
     fn sent(
@@ -447,12 +498,12 @@ impl Text<'_> {
                 None,
                 self.now,
             ))
-            .emit(&suppressed, &reply.conversation_id, reply.workflow_id)
-            .and(self.first_answer());
+            .emit(&suppressed, &reply.conversation_id, reply.workflow_id);
         if overtaken {
-            // The newer text's turn has ended this workflow as merged.
+            // The newer text's turn has ended this workflow as merged, and told its caller.
             return decision;
         }
+        let decision = decision.and(self.first_answer());
         decision.change(WorkflowUpdate {
             status: Some(WorkflowStatus::Completed),
             action: Some(Action::Suppressed),

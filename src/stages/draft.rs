@@ -159,6 +159,7 @@ fn drafted(answer: &Completion) -> Result<DraftedReply, String> {
         reply: understood.reply.clone(),
         language: understood.language.clone(),
         confidence: rating.unwrap_or_default(),
+        rated: understood.rating.is_some(),
         reply_en: understood.reply_en.clone(),
         intent: understood.intent.clone(),
         payment_plan: understood.payment_plan,

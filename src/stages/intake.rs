@@ -18,7 +18,7 @@ use crate::store::drafts::DraftUpdate;
 use crate::store::steps::Step;
 use crate::store::texts::{NewText, TextsMoved};
 use crate::store::workflows::{NewWorkflow, WorkflowUpdate};
-use crate::store::{Case, ConsentUse, DraftRef, Needs, SameText};
+use crate::store::{Case, Change, ConsentUse, DraftRef, Needs, SameText};
 
 /// How duplicates are recognised.
 #[derive(Debug, Clone)]
@@ -58,7 +58,6 @@ impl Stage for Intake {
                 conversation: Some(sms.conversation_id.clone()),
                 lock: true,
                 create: Some(create),
-                consent: Some((sms.phone_number.clone(), ConsentUse::Read)),
                 ..Needs::default()
             };
         }
@@ -287,11 +286,16 @@ impl Arrived<'_> {
         let carrier = texts
             .last()
             .map_or(self.workflow(), |text| text.workflow_id);
+        let own = carrier == self.workflow();
         let turn = Turn {
             conversation_id: self.id().clone(),
             number: self.next_turn(),
             workflow_id: carrier,
-            phone_number: self.sms().phone_number.clone(),
+            phone_number: if own {
+                self.sms().phone_number.clone()
+            } else {
+                self.conversation.phone.clone()
+            },
             tenant_id: self
                 .sms()
                 .tenant_id
@@ -333,7 +337,7 @@ impl Arrived<'_> {
                 ..WorkflowUpdate::of(merged, self.now)
             });
             // A workflow whose draft waited was answered when it began to wait.
-            if self.case.draft.is_none() {
+            if self.case.draft.is_none() || merged == self.workflow() {
                 replaced = replaced.reply(Reply::Workflow(merged));
             }
         }
@@ -353,7 +357,11 @@ impl Arrived<'_> {
         };
         Decision::done()
             .change(DraftUpdate::withdrawn(
-                draft.id, status, successor, self.now,
+                draft.id,
+                status,
+                // A late, older text: the same workflow drafts again.
+                successor.filter(|workflow| *workflow != draft.workflow_id),
+                self.now,
             ))
             .emit(&superseded, self.id(), draft.workflow_id)
     }
@@ -392,6 +400,25 @@ impl Arrived<'_> {
 
     /// Takes effect with this commit: whatever is drafted or waiting is never sent.
     fn opt_out(&self, how: OptOut, settings: &HandoverSettings) -> Decision {
+        let decision = self.suppress().and(self.revoke(how));
+        // Their own words want a person's eyes: it may be more than an opt-out (§12.15).
+        if how == OptOut::Keyword {
+            return decision;
+        }
+        let handover = self.handover(EscalationType::OptOut);
+        let mut decision = decision.and(handover.raise(settings, self.now));
+        for change in &mut decision.changes {
+            if let Change::Workflow(update) = change
+                && update.id == self.workflow()
+            {
+                update.escalation = Some(handover.id());
+            }
+        }
+        decision
+    }
+
+    /// The number may not be texted from now on.
+    fn revoke(&self, how: OptOut) -> Decision {
         let source = match how {
             OptOut::Keyword => "keyword",
             OptOut::Wording => "wording",
@@ -403,8 +430,7 @@ impl Arrived<'_> {
             source: source.to_owned(),
             revoked_at: self.event.envelope.received_at,
         };
-        let decision = self
-            .suppress()
+        Decision::done()
             .change(ConsentChange {
                 id: self.event.envelope.id.row("consent"),
                 phone: self.sms().phone_number.clone(),
@@ -414,36 +440,20 @@ impl Arrived<'_> {
                 workflow_id: self.workflow(),
                 at: self.event.envelope.received_at,
             })
-            .emit(&revoked, self.id(), self.workflow());
-        // Their own words want a person's eyes: it may be more than an opt-out (§12.15).
-        match how {
-            OptOut::Keyword => decision,
-            OptOut::Wording => decision.and(
-                self.handover(EscalationType::OptOut)
-                    .raise(settings, self.now),
-            ),
-        }
+            .emit(&revoked, self.id(), self.workflow())
     }
 
     /// A person is told at once; no model is asked.
     fn crisis(&self, settings: &HandoverSettings) -> Decision {
-        let revoked = self.reading.opt_out.is_some();
-        let base = self.stored().and(self.close_open_turn());
-        let base = if revoked {
-            base.change(ConsentChange {
-                id: self.event.envelope.id.row("consent"),
-                phone: self.sms().phone_number.clone(),
-                opted_out: true,
-                source: "wording",
-                conversation_id: self.id().clone(),
-                workflow_id: self.workflow(),
-                at: self.event.envelope.received_at,
-            })
-        } else {
-            base
+        let revoked = match self.reading.opt_out {
+            Some(how) => self.revoke(how),
+            None => Decision::nothing("only a call for help"),
         };
         let handover = self.handover(EscalationType::SelfHarm);
-        base.and(handover.raise(settings, self.now))
+        self.stored()
+            .and(self.close_open_turn())
+            .and(revoked)
+            .and(handover.raise(settings, self.now))
             .change(WorkflowUpdate {
                 action: Some(Action::Escalated),
                 outcome: Some(Outcome::Escalated),

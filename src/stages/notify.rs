@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::{ConversationId, Severity, StepName, WorkflowId};
+use crate::domain::{ConversationId, EscalationType, Severity, StepName, WorkflowId};
 use crate::engine::{Decision, Effect, EffectResult, Incoming, Io, Stage, StageError};
 use crate::events::{
     ApprovalRequested, EscalationRaised, Event, Invalid, NotificationSent, Received, StageInput,
@@ -146,7 +146,8 @@ impl Stage for Notify {
                 if *absent && age > chrono::TimeDelta::minutes(10) {
                     return Decision::never("permanent_failure", detail.clone());
                 }
-                Decision::retry(after.unwrap_or_default().max(pause(event)), detail.clone())
+                let wanted = after.unwrap_or_default().min(Duration::from_secs(60));
+                Decision::retry(wanted.max(pause(event)), detail.clone())
             }
             Notified::Refused { reason, detail } => Decision::never(reason, detail.clone()),
         }
@@ -258,13 +259,34 @@ fn escalation(
         kind: "escalation",
         subject: format!("[{}] {who}: {kind}", raised.severity.as_str()),
         body: format!(
-            "{}{said}\n\nNothing was sent automatically. Please answer {who} yourself. \
-             Escalation {}, conversation {}.",
-            raised.reason, raised.escalation_id, raised.conversation_id,
+            "{}{said}\n\n{} Escalation {}, conversation {}.",
+            raised.reason,
+            advice(raised.escalation_type, who),
+            raised.escalation_id,
+            raised.conversation_id,
         ),
         severity: raised.severity,
         metadata,
         correlation_id: correlation_id.to_owned(),
+    }
+}
+
+/// What to do. Never "answer them" where no text is allowed, or where one may have arrived.
+fn advice(kind: EscalationType, who: &str) -> String {
+    match kind {
+        EscalationType::OptOut => {
+            format!("Nothing will be texted to {who} any more; please do not text either.")
+        }
+        EscalationType::WrongNumber => {
+            "Nothing was sent. Please do not text this number; check the tenant's file.".to_owned()
+        }
+        EscalationType::DeliveryFailed => {
+            format!("Please see what {who} has received before anything is sent again.")
+        }
+        EscalationType::SelfHarm => {
+            format!("Nothing was sent. Please call {who} now; in danger call 911, or 988 for help.")
+        }
+        _ => format!("Nothing was sent automatically. Please answer {who} yourself."),
     }
 }
 

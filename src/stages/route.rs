@@ -7,16 +7,17 @@ use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
 use crate::domain::{
-    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, RoutingReason, StepName,
+    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Outcome, RoutingReason, StepName,
     WorkflowStatus,
 };
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
-use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted};
+use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted, Turn};
 use crate::rules::routing::{self, RoutingSettings};
+use crate::store::conversations::ConversationUpdate;
 use crate::store::drafts::NewDraft;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Change, Needs};
+use crate::store::{Case, Change, ConsentUse, Needs};
 
 /// The stage.
 pub struct Route {
@@ -41,6 +42,7 @@ impl Stage for Route {
         Needs {
             conversation: Some(event.body.turn.conversation_id.clone()),
             lock: true,
+            consent: Some((event.body.turn.phone_number.clone(), ConsentUse::Read)),
             ..Needs::default()
         }
     }
@@ -49,6 +51,10 @@ impl Stage for Route {
         let ReplyDrafted { turn, facts, draft } = &event.body;
         if !case.is_current(turn.number) {
             return Decision::nothing("a newer text has taken the turn over");
+        }
+        // Said in another conversation of the same number: nobody need look at this draft.
+        if case.opted_out {
+            return suppress(turn, now);
         }
         let hardship = turn
             .texts
@@ -94,6 +100,19 @@ impl Stage for Route {
         }
         decision
     }
+}
+
+fn suppress(turn: &Turn, now: DateTime<Utc>) -> Decision {
+    Decision::done()
+        .change(WorkflowUpdate {
+            status: Some(WorkflowStatus::Completed),
+            action: Some(Action::Suppressed),
+            outcome: Some(Outcome::Suppressed),
+            ended: true,
+            ..WorkflowUpdate::of(turn.workflow_id, now)
+        })
+        .change(ConversationUpdate::closing(&turn.conversation_id))
+        .reply(Reply::Workflow(turn.workflow_id))
 }
 
 fn draft_id(event: &Event) -> DraftId {

@@ -77,7 +77,8 @@ pub struct Case {
     pub draft: Option<Draft>,
     /// The delivery asked for.
     pub delivery: Option<Delivery>,
-    /// Another text of the conversation is with the agent right now.
+    /// Another text of the conversation is with the agent right now, or was released earlier and
+    /// still waits for it.
     pub other_in_flight: bool,
     /// The agent's rows that other deliveries of the conversation have claimed.
     pub claimed: Vec<String>,
@@ -340,8 +341,14 @@ async fn load_deliveries(
             continue;
         };
         case.delivery = found.iter().find(|d| d.id == id).cloned();
+        let own = case.delivery.as_ref().map(|d| (d.created_at, d.id));
         case.other_in_flight = found.iter().any(|d| {
-            d.id != id && &d.conversation_id == conversation && d.status == DeliveryStatus::Intended
+            let ahead = match d.status {
+                DeliveryStatus::Intended => true,
+                DeliveryStatus::Waiting => own.is_none_or(|own| (d.created_at, d.id) < own),
+                _ => false,
+            };
+            d.id != id && &d.conversation_id == conversation && ahead
         });
         case.claimed = claimed
             .iter()

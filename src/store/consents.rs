@@ -92,6 +92,9 @@ pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<()
         .bind(row.at)
         .execute(&mut **tx)
         .await?;
+        if row.opted_out {
+            silence(tx, row).await?;
+        }
     }
     sqlx::query(
         "insert into consent_history (id, phone_number, opted_out, source, conversation_id, workflow_id, at)
@@ -104,6 +107,26 @@ pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<()
     .bind(column(rows, |r| r.conversation_id.as_str()))
     .bind(column(rows, |r| r.workflow_id.0))
     .bind(column(rows, |r| r.at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What waits for a manager in any conversation of the number waits no longer: revocation holds for
+/// the number, not for the conversation it was said in (`rules.md` R4, R5). What is further along
+/// is stopped where it is released or sent.
+async fn silence(tx: &mut Tx<'_>, row: &ConsentChange) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with silenced as (
+           update ai_response_queue set status = 'suppressed', updated_at = $2
+           where phone_number = $1 and status = 'pending' returning workflow_id)
+         update orchestration_workflows w
+         set status = 'completed', action_taken = 'suppressed', outcome = 'suppressed',
+             completed_at = $2, updated_at = $2
+         from silenced s where w.id = s.workflow_id and w.status = 'awaiting_approval'",
+    )
+    .bind(row.phone.as_str())
+    .bind(row.at)
     .execute(&mut **tx)
     .await?;
     Ok(())

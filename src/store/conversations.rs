@@ -51,6 +51,9 @@ pub struct ConversationUpdate {
     pub open_turn: Option<(i64, WorkflowId)>,
     /// Nothing more will be answered in the current turn.
     pub close_turn: bool,
+    /// Close it only if this workflow still carries it: whoever gives an old message up must not
+    /// close a newer text's turn.
+    pub only_if_carried_by: Option<WorkflowId>,
     /// The newest inbound text.
     pub last_inbound_at: Option<DateTime<Utc>>,
     /// The newest text of ours.
@@ -68,6 +71,7 @@ impl ConversationUpdate {
             id: id.clone(),
             open_turn: None,
             close_turn: false,
+            only_if_carried_by: None,
             last_inbound_at: None,
             last_outbound_at: None,
             tenant_id: None,
@@ -145,15 +149,15 @@ pub(super) async fn update(
         "update conversations c set
            turn = coalesce(u.turn, c.turn),
            turn_workflow_id = coalesce(u.workflow, c.turn_workflow_id),
-           turn_open = case when u.closing then false
+           turn_open = case when u.closing and (u.carrier is null or u.carrier = c.turn_workflow_id) then false
                             when u.turn is not null then true else c.turn_open end,
            last_inbound_at = greatest(c.last_inbound_at, u.inbound_at),
            last_outbound_at = greatest(c.last_outbound_at, u.outbound_at),
            tenant_id = coalesce(u.tenant, c.tenant_id),
            sms_agent_conversation_id = coalesce(u.agent, c.sms_agent_conversation_id)
          from unnest($1::text[], $2::bigint[], $3::uuid[], $4::boolean[], $5::timestamptz[],
-                     $6::timestamptz[], $7::text[], $8::bigint[])
-           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent)
+                     $6::timestamptz[], $7::text[], $8::bigint[], $9::uuid[])
+           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent, carrier)
          where c.id = u.id",
     )
     .bind(column(rows, |r| r.id.as_str()))
@@ -166,6 +170,7 @@ pub(super) async fn update(
     .bind(column(rows, |r| r.last_outbound_at))
     .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)))
     .bind(column(rows, |r| r.agent_conversation_id))
+    .bind(column(rows, |r| r.only_if_carried_by.map(|w| w.0)))
     .execute(&mut **tx)
     .await?;
     Ok(())

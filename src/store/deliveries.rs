@@ -198,6 +198,8 @@ pub struct Delivery {
     pub reply_subject: Option<String>,
     /// When the last attempt began.
     pub intended_at: DateTime<Utc>,
+    /// When it was released.
+    pub created_at: DateTime<Utc>,
 }
 
 fn from_row(row: &PgRow) -> Result<Delivery, sqlx::Error> {
@@ -215,12 +217,13 @@ fn from_row(row: &PgRow) -> Result<Delivery, sqlx::Error> {
         last_error: row.try_get("last_error")?,
         reply_subject: row.try_get("reply_subject")?,
         intended_at: row.try_get("intended_at")?,
+        created_at: row.try_get("created_at")?,
     })
 }
 
 const COLUMNS: &str =
     "id, response_queue_id, conversation_id, status, attempts, newest_known_message,
-    sms_message_id, twilio_sid, last_error, reply_subject, intended_at";
+    sms_message_id, twilio_sid, last_error, reply_subject, intended_at, created_at";
 
 /// All deliveries of conversations that are not finished, and those with the given ids.
 pub(super) async fn unfinished_or(

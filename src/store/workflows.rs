@@ -292,7 +292,7 @@ pub async fn newest_of(
 ) -> Result<Option<Workflow>, sqlx::Error> {
     let sql = format!(
         "select {COLUMNS} from orchestration_workflows where conversation_id = $1
-         order by turn desc, created_at desc limit 1"
+         order by created_at desc, turn desc limit 1"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(conversation.as_str())

