@@ -7,8 +7,8 @@ WORKDIR /build
 # Dependencies first, with empty sources: they change rarely and take most of the time.
 COPY Cargo.toml Cargo.lock ./
 COPY simulators/Cargo.toml simulators/
-RUN mkdir -p src simulators/src tests/story \
- && touch src/lib.rs simulators/src/lib.rs tests/story/main.rs \
+RUN mkdir -p src simulators/src tests/story benches \
+ && touch src/lib.rs simulators/src/lib.rs tests/story/main.rs benches/load.rs \
  && echo 'fn main() {}' > src/main.rs \
  && cp src/main.rs simulators/src/main.rs \
  && cargo build --locked --release --workspace --bins

@@ -9,7 +9,7 @@
 //! - [`domain`]: the words
 //! - [`engine`]: decode, gather, decide, commit, publish, ack; the only place that does
 //! - [`neighbours`]: the services around us, one file each
-//! - [`store`]: SQL
+//! - [`store`] has SQL and nothing else
 //! - [`ops`]: settings' helpers, metrics, the sidecar
 
 pub mod bridge;

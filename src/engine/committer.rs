@@ -35,8 +35,11 @@ pub struct Job {
     /// What must be known and locked.
     pub needs: Needs,
     /// Takes the decision. Called again when a round is rolled back.
-    pub decide: Box<dyn Fn(&Case, DateTime<Utc>) -> Decision + Send + Sync>,
+    pub decide: Decide,
 }
+
+/// A decision not yet taken.
+pub type Decide = Box<dyn Fn(&Case, DateTime<Utc>) -> Decision + Send + Sync>;
 
 /// What became of a job.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Stages hold no pool, no client and no acknowledger. They say what they need, take a decision as
 //! a value, and the engine does the rest, for many messages at a time:
 //!
-//! - [`runner`] pulls messages and walks each through the steps
+//! - [`runner`] pulls messages; `work` walks each through the steps and alone acknowledges
 //! - [`committer`] commits the decisions of many messages in one transaction
 //! - [`effects`] is the only place that acts in the world: sends a text, tells a manager
 //! - [`publisher`] publishes with deterministic ids and answers whoever waits
@@ -22,6 +22,7 @@ pub mod publisher;
 pub mod runner;
 pub mod stage;
 pub mod topology;
+mod work;
 
 pub use clock::Clock;
 pub use decision::{Decision, Effect, EffectResult, Next, Reply};

@@ -128,14 +128,14 @@ pub fn read(text: &str) -> Reading {
     let says = |phrase: &&str| flat.contains(&format!(" {phrase} "));
     let opt_out = if STOP.contains(&flat.trim()) {
         Some(OptOut::Keyword)
-    } else if WORDING.iter().any(|p| says(p)) {
+    } else if WORDING.iter().any(says) {
         Some(OptOut::Wording)
     } else {
         None
     };
     let triggers = TRIGGERS
         .iter()
-        .filter(|(_, phrases)| phrases.iter().any(|p| says(p)))
+        .filter(|(_, phrases)| phrases.iter().any(says))
         .map(|(trigger, _)| *trigger)
         .collect();
     Reading {

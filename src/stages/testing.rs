@@ -161,6 +161,7 @@ pub(super) fn drafted(confidence: f64) -> DraftedReply {
         reply: "You owe $567.00.".to_owned(),
         language: Some("en".to_owned()),
         confidence: score(confidence),
+        rated: true,
         reply_en: None,
         intent: Some("question".to_owned()),
         payment_plan: None,
@@ -253,7 +254,8 @@ pub(super) fn delivery_id() -> DeliveryId {
     DeliveryId(Uuid::from_u128(0xDE11))
 }
 
-/// The delivery of the draft for text 1, whose latest attempt began at second `intended`.
+/// The delivery of the draft for text 1, released at second 9, whose latest attempt began at second
+/// `intended`.
 pub(super) fn delivery(status: DeliveryStatus, attempts: i32, intended: i64) -> Delivery {
     Delivery {
         id: delivery_id(),
@@ -267,5 +269,6 @@ pub(super) fn delivery(status: DeliveryStatus, attempts: i32, intended: i64) -> 
         last_error: None,
         reply_subject: None,
         intended_at: after(intended),
+        created_at: after(9),
     }
 }

@@ -4,12 +4,17 @@ mod given_up;
 mod results;
 
 use super::*;
+use crate::domain::Action;
 use crate::engine::Next;
+use crate::events::{DeliverySuppressed, Neighbour, ReplySent};
 use crate::stages::testing::{
     self, after, assert_no_row_twice, assert_nothing, case, delivery, delivery_id, draft_id,
-    incoming, open, phone, quiet, row, rows, told, workflow,
+    incoming, open, phone, quiet, row, rows, workflow,
 };
+use crate::store::conversations::ConversationUpdate;
 use crate::store::deliveries::Delivery;
+use crate::store::deliveries::NewDelivery;
+use crate::store::drafts::DraftUpdate;
 
 const KINDS: [DeliveryKind; 3] = [
     DeliveryKind::Auto,
@@ -98,7 +103,7 @@ fn waits(decision: &Decision) -> Duration {
     }
 }
 
-/// Whoever waits is answered once: the text's caller, or the manager.
+/// Whoever waits is answered once: the text's caller, or the manager, whose address is in the row.
 fn assert_answered(decision: &Decision, kind: DeliveryKind) {
     match (&decision.replies[..], kind) {
         ([Reply::Workflow(id)], DeliveryKind::Auto) => assert_eq!(*id, workflow(1)),
@@ -112,22 +117,81 @@ fn assert_answered(decision: &Decision, kind: DeliveryKind) {
                 },
             ],
             DeliveryKind::Approved | DeliveryKind::Modified,
-        ) => assert_eq!((*draft, to), (draft_id(), &testing::inbox(9))),
+        ) => assert_eq!((*draft, to), (draft_id(), &None)),
         (other, _) => panic!("{other:?}"),
     }
 }
+
+/// When the attempt began that the results below are about.
+const INTENT: i64 = 11;
 
 /// The agent is being called, for the `attempts`th time.
 fn sending(kind: DeliveryKind, attempts: i32) -> Case {
     let waiting = (kind != DeliveryKind::Auto).then(|| testing::inbox(9));
     knowing(Delivery {
         reply_subject: waiting,
-        ..delivery(DeliveryStatus::Intended, attempts, 11)
+        ..delivery(DeliveryStatus::Intended, attempts, INTENT)
     })
 }
 
+fn sent(result: SendResult) -> EffectResult {
+    EffectResult::Sent {
+        result,
+        intended_at: after(INTENT),
+    }
+}
+
+fn looked(result: LookResult) -> EffectResult {
+    EffectResult::Looked {
+        result,
+        intended_at: after(INTENT),
+    }
+}
+
+fn found() -> EffectResult {
+    looked(LookResult::Found {
+        message_id: "9".to_owned(),
+        twilio_sid: None,
+    })
+}
+
+/// Everything the agent may say that is no success.
+fn bad_news() -> [EffectResult; 7] {
+    [
+        not_sent(None),
+        unclear(),
+        refused("permanent_failure"),
+        refused("configuration"),
+        looked(LookResult::NotThere),
+        looked(LookResult::Pending),
+        looked(LookResult::Unavailable("answered 503".to_owned())),
+    ]
+}
+
+/// The same answer, to the attempt that began at `intended`.
+fn about(result: EffectResult, intended: DateTime<Utc>) -> EffectResult {
+    match result {
+        EffectResult::Sent { result, .. } => EffectResult::Sent {
+            result,
+            intended_at: intended,
+        },
+        EffectResult::Looked { result, .. } => EffectResult::Looked {
+            result,
+            intended_at: intended,
+        },
+        EffectResult::Notified(_) => panic!("not about a text"),
+    }
+}
+
+/// Nothing is known that was not known before; the message comes again.
+fn assert_left_alone(decision: &Decision) {
+    assert!(decision.changes.is_empty(), "{:?}", decision.changes);
+    assert!(decision.emits.is_empty() && decision.replies.is_empty());
+    assert!(waits(decision) < Duration::from_secs(1));
+}
+
 fn accepted() -> EffectResult {
-    EffectResult::Sent(SendResult::Accepted {
+    sent(SendResult::Accepted {
         message_id: Some("8".to_owned()),
         twilio_sid: Some("SM8".to_owned()),
         conversation: Some(1),
@@ -135,18 +199,18 @@ fn accepted() -> EffectResult {
 }
 
 fn not_sent(after: Option<u64>) -> EffectResult {
-    EffectResult::Sent(SendResult::NotSent {
+    sent(SendResult::NotSent {
         after: after.map(Duration::from_secs),
         detail: "answered 503".to_owned(),
     })
 }
 
 fn unclear() -> EffectResult {
-    EffectResult::Sent(SendResult::Unclear("answered 500".to_owned()))
+    sent(SendResult::Unclear("answered 500".to_owned()))
 }
 
 fn refused(reason: &'static str) -> EffectResult {
-    EffectResult::Sent(SendResult::Refused {
+    sent(SendResult::Refused {
         reason,
         detail: "answered 400".to_owned(),
     })

@@ -100,6 +100,7 @@ fn a_usable_answer_becomes_a_draft_word_for_word() {
         reply: "Debe $567.00.".to_owned(),
         language: Some("es".to_owned()),
         confidence: score(0.95),
+        rated: true,
         reply_en: Some("in English".to_owned()),
         intent: Some("question".to_owned()),
         payment_plan: answer.understood.payment_plan,
@@ -147,10 +148,10 @@ fn an_answer_without_a_rating_is_seen_by_a_manager() {
 }
 
 #[test]
-#[ignore = "fails: an unrated draft is 0.75 sure, whatever AUTO_APPROVAL_CONFIDENCE is"]
 fn an_answer_without_a_rating_is_seen_by_a_manager_whatever_the_threshold() {
     let decision = decide(Ok(completion("Hi", None)));
     let drafted = decision.emitted::<ReplyDrafted>().expect("a draft");
+    assert!(!drafted.draft.rated);
     let bold = crate::rules::routing::RoutingSettings {
         auto_above: score(0.7),
         ..testing::routing()
@@ -175,4 +176,24 @@ fn the_draft_of_a_replaced_or_closed_turn_is_dropped() {
         let bad = Err(ModelError::Transient("answered 503".to_owned()));
         assert_nothing(&decide_in(conversation, bad));
     }
+}
+
+#[test]
+fn a_turn_that_is_given_up_is_closed_only_while_its_workflow_carries_it() {
+    let mut event = ready();
+    event.envelope.workflow = Some(workflow(1));
+    let decision = stage().give_up(&event, "attempts_exhausted", after(9));
+    assert_eq!(decision.subjects(), ["workflow.failed"]);
+    let failed = row::<WorkflowUpdate>(&decision);
+    assert_eq!(failed.id, workflow(1));
+    assert_eq!(failed.status, Some(WorkflowStatus::Failed));
+    let closed = row::<ConversationUpdate>(&decision);
+    assert!(closed.close_turn && closed.open_turn.is_none());
+    // The message may be hours old, and the open turn a newer text's.
+    assert_eq!(closed.only_if_carried_by, Some(workflow(1)));
+}
+
+#[test]
+fn what_began_no_workflow_closes_nothing_when_it_is_given_up() {
+    assert_nothing(&stage().give_up(&ready(), "attempts_exhausted", after(9)));
 }

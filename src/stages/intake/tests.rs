@@ -3,7 +3,15 @@ mod refusal;
 mod turns;
 
 use super::*;
+use crate::domain::{ConversationId, OpenText, Outcome, WorkflowId, WorkflowStatus};
+use crate::events::{ApprovalSuperseded, ConsentRevoked, Turn, TurnOpened};
+use crate::reading::OptOut;
 use crate::stages::testing::{self, conversation_id, inbox, incoming, phone, tenant_id};
+use crate::store::consents::ConsentChange;
+use crate::store::conversations::Conversation;
+use crate::store::drafts::DraftUpdate;
+use crate::store::texts::{NewText, TextsMoved};
+use crate::store::workflows::WorkflowUpdate;
 
 fn stage() -> Intake {
     Intake {

@@ -196,6 +196,44 @@ fn the_model_may_ask_for_a_person_however_sure_it_is() {
 }
 
 #[test]
+fn after_an_opt_out_nobody_sends_or_reads_a_draft() {
+    let stage = Route {
+        settings: testing::routing(),
+        handover: testing::handover(),
+    };
+    // Said in another conversation of the number: in this one the turn is still open.
+    let silent = Case {
+        opted_out: true,
+        ..case(open(1, 1))
+    };
+    for confidence in [0.99, 0.7, 0.1] {
+        let decision = stage.decide(&drafted(confidence), &(), &silent, after(5));
+        assert_no_row_twice(&decision);
+        assert_eq!(decision.subjects(), [""; 0]);
+        assert!(rows::<NewDraft>(&decision).is_empty());
+        let update = row::<WorkflowUpdate>(&decision);
+        assert_eq!(update.id, workflow(1));
+        assert_eq!(update.status, Some(WorkflowStatus::Completed));
+        assert_eq!(update.action, Some(Action::Suppressed));
+        assert_eq!(update.outcome, Some(Outcome::Suppressed));
+        assert!(update.ended);
+        assert!(row::<ConversationUpdate>(&decision).close_turn);
+        assert_eq!(told(&decision), [workflow(1)]);
+    }
+}
+
+#[test]
+fn what_may_be_texted_is_asked_for_the_turns_number() {
+    let stage = Route {
+        settings: testing::routing(),
+        handover: testing::handover(),
+    };
+    let needs = stage.needs(&drafted(0.99), &());
+    assert!(needs.lock);
+    assert_eq!(needs.consent, Some((phone(), ConsentUse::Read)));
+}
+
+#[test]
 fn the_draft_of_a_replaced_or_closed_turn_is_dropped() {
     for conversation in [open(2, 4), quiet(1)] {
         for confidence in [0.99, 0.7, 0.1] {

@@ -46,7 +46,8 @@ fn the_same_decision_again_is_fine_and_does_nothing() {
                         ..
                     },
                 ] => {
-                    assert_eq!((*draft, to), (draft_id(), &inbox(9)), "{action:?}");
+                    assert_eq!(*draft, draft_id(), "{action:?}");
+                    assert_eq!(to.as_deref(), Some(inbox(9).as_str()));
                 }
                 other => panic!("{action:?}: {other:?}"),
             }
@@ -112,10 +113,32 @@ fn a_superseded_draft_names_its_successor() {
 }
 
 #[test]
-#[ignore = "fails: an expired draft is sent, and closes the turn of the newer text"]
 fn an_expired_draft_whose_tenant_wrote_again_is_superseded() {
     for action in ALL {
         let decision = decide(command(action), &overtaken(stored_draft("expired")));
+        let (code, details) = refused(&decision);
+        assert_eq!((code, &details["reason"]), (409, &json!("superseded")));
+        // Also when the newer turn has ended meanwhile.
+        let answered = Case {
+            draft: Some(stored_draft("expired")),
+            ..case(quiet(2))
+        };
+        let (code, _) = refused(&decide(command(action), &answered));
+        assert_eq!(code, 409);
+    }
+}
+
+#[test]
+#[ignore = "fails: an overriding escalation of an overtaken expired draft closes the newer text's turn"]
+fn an_escalation_cannot_override_that_an_expired_draft_was_overtaken() {
+    for action in [DecisionAction::Escalate, DecisionAction::Reject] {
+        let overriding = ApprovalDecided {
+            override_superseded: true,
+            ..command(action)
+        };
+        let decision = decide(overriding, &overtaken(stored_draft("expired")));
+        let closed = rows::<ConversationUpdate>(&decision);
+        assert!(closed.is_empty(), "{action:?}: {closed:?}");
         let (code, details) = refused(&decision);
         assert_eq!((code, &details["reason"]), (409, &json!("superseded")));
     }

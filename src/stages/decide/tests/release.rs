@@ -151,16 +151,19 @@ fn an_expired_draft_can_still_be_decided() {
 
 #[test]
 fn an_overridden_draft_goes_out_and_the_newer_turn_stays_open() {
-    for action in [DecisionAction::Approve, DecisionAction::Modify] {
-        let superseded = Draft {
-            superseded_by: Some(workflow(2)),
-            ..stored_draft("superseded")
-        };
+    let superseded = Draft {
+        superseded_by: Some(workflow(2)),
+        ..stored_draft("superseded")
+    };
+    // Nobody withdrew an expired one, and it is overtaken all the same.
+    let drafts = [superseded, stored_draft("expired")];
+    let sends = [DecisionAction::Approve, DecisionAction::Modify];
+    for (draft, action) in drafts.iter().flat_map(|d| sends.map(|action| (d, action))) {
         let overriding = ApprovalDecided {
             override_superseded: true,
             ..command(action)
         };
-        let decision = decide(overriding, &overtaken(superseded));
+        let decision = decide(overriding, &overtaken(draft.clone()));
         assert!(released(&decision).override_superseded);
         assert_eq!(rows::<NewDelivery>(&decision).len(), 1);
         assert!(rows::<ConversationUpdate>(&decision).is_empty());

@@ -126,18 +126,19 @@ fn an_opt_out_between_two_tries_ends_the_tries() {
 }
 
 #[test]
-#[ignore = "fails: a look that finds nothing sends again without asking whether it still may"]
 fn an_opt_out_while_we_looked_ends_the_tries() {
     for kind in KINDS {
         let case = Case {
             opted_out: true,
             ..knowing(delivery(DeliveryStatus::Intended, 1, 11))
         };
-        let not_there = EffectResult::Looked(LookResult::NotThere);
+        let not_there = looked(LookResult::NotThere);
         let decision = conclude(kind, not_there, &case, after(60));
         assert!(!is_send(&decision), "a text after STOP");
         let update = row::<DeliveryUpdate>(&decision);
         assert_eq!(update.status, DeliveryStatus::Suppressed);
+        assert_eq!(decision.subjects(), ["delivery.suppressed"]);
+        assert_answered(&decision, kind);
     }
 }
 
@@ -203,9 +204,11 @@ fn looking_is_for_this_text_among_rows_that_can_be_ours() {
             body,
             newer_than,
             claimed,
+            intended_at,
         } => {
             assert_eq!((to, body.as_str()), (phone(), "You owe $567.00."));
             assert_eq!((newer_than, claimed), (7, vec!["12".to_owned()]));
+            assert_eq!(intended_at, after(11), "the attempt it is about");
         }
         other => panic!("{other:?}"),
     }

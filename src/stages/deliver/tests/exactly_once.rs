@@ -33,6 +33,8 @@ struct Redelivery {
     send: Says,
     look: Shows,
     opted_out: bool,
+    /// The opt-out comes while the agent is being called or asked.
+    opts_out_meanwhile: bool,
     overtaken: bool,
 }
 
@@ -48,6 +50,7 @@ struct World {
     kind: DeliveryKind,
     delivery: Option<Delivery>,
     turn_open: bool,
+    opted_out: bool,
     now: i64,
     truth: Truth,
     sends: usize,
@@ -60,6 +63,7 @@ impl World {
             kind,
             delivery: managers.then(taken_over_from_decide),
             turn_open: !managers,
+            opted_out: false,
             now: 10,
             truth: Truth::CertainlyNotSent,
             sends: 0,
@@ -73,7 +77,7 @@ impl World {
             (false, false) => quiet(1),
         };
         Case {
-            opted_out: step.opted_out,
+            opted_out: self.opted_out,
             delivery: self.delivery.clone(),
             ..case(conversation)
         }
@@ -95,6 +99,7 @@ impl World {
                     let row = self.delivery.as_mut().expect("a row to update");
                     row.status = update.status;
                     row.attempts += i32::from(update.attempt_begins);
+                    row.last_error = update.error.clone().or(row.last_error.take());
                     if update.attempt_begins {
                         row.intended_at = update.at;
                     }
@@ -106,10 +111,14 @@ impl World {
 
     fn redeliver(&mut self, step: Redelivery) {
         self.now += step.pause;
+        self.opted_out |= step.opted_out;
         let mut decision = decide(self.kind, &self.case(step), after(self.now));
         // A look may lead to a send, a send to nothing more.
         loop {
+            // Decided under the lock that an opt-out takes: what it says is the present.
+            assert!(!(self.opted_out && is_send(&decision)), "a text after STOP");
             self.apply(&decision);
+            self.assert_the_past_is_past(step);
             let result = match &decision.next {
                 Next::Done | Next::Later { .. } => return,
                 Next::Never { reason, .. } => {
@@ -119,18 +128,34 @@ impl World {
                     return;
                 }
                 Next::Act(effect) => match &**effect {
-                    Effect::SendText { .. } => self.send(step.send),
-                    Effect::LookForText { .. } => self.look(step.look),
+                    Effect::SendText { intended_at, .. } => self.send(step.send, *intended_at),
+                    Effect::LookForText { intended_at, .. } => self.look(step.look, *intended_at),
                     Effect::Notify(_) => panic!("no manager is asked here"),
                 },
             };
             let Some(result) = result else { return };
             self.now += 1;
+            self.opted_out |= step.opts_out_meanwhile;
             decision = conclude(self.kind, result, &self.case(step), after(self.now));
         }
     }
 
-    fn send(&mut self, says: Says) -> Option<EffectResult> {
+    /// A worker that slept through what came after its attempt wakes up with its result.
+    fn assert_the_past_is_past(&self, step: Redelivery) {
+        let Some(row) = &self.delivery else { return };
+        let mut stale = vec![row.intended_at - TimeDelta::microseconds(1)];
+        // Once the fate is known, the last attempt is past as well.
+        stale.extend(row.status.is_final().then_some(row.intended_at));
+        for intended in stale {
+            for result in bad_news() {
+                let result = about(result, intended);
+                let decision = conclude(self.kind, result, &self.case(step), after(self.now));
+                assert_left_alone(&decision);
+            }
+        }
+    }
+
+    fn send(&mut self, says: Says, intended_at: DateTime<Utc>) -> Option<EffectResult> {
         assert_eq!(
             self.truth,
             Truth::CertainlyNotSent,
@@ -139,6 +164,7 @@ impl World {
         let row = self.delivery.as_ref().expect("the intent comes first");
         assert_eq!(row.status, DeliveryStatus::Intended);
         assert_eq!(row.intended_at, after(self.now), "of this attempt");
+        assert_eq!(intended_at, row.intended_at);
         self.sends += 1;
         let detail = "answered".to_owned();
         let result = match says {
@@ -170,16 +196,20 @@ impl World {
             Says::Unclear | Says::WeDie => Truth::PerhapsSent,
             Says::Accepted | Says::Refused | Says::Misconfigured => Truth::Settled,
         };
-        Some(EffectResult::Sent(result))
+        Some(EffectResult::Sent {
+            result,
+            intended_at,
+        })
     }
 
-    fn look(&mut self, shows: Shows) -> Option<EffectResult> {
+    fn look(&mut self, shows: Shows, intended_at: DateTime<Utc>) -> Option<EffectResult> {
         assert_eq!(
             self.truth,
             Truth::PerhapsSent,
             "there is nothing to look for"
         );
         let row = self.delivery.as_ref().expect("a text to look for");
+        assert_eq!(intended_at, row.intended_at, "the attempt that is unclear");
         let age = after(self.now) - row.intended_at;
         assert!(
             age >= TimeDelta::seconds(35),
@@ -200,7 +230,10 @@ impl World {
             Shows::NotThere => Truth::CertainlyNotSent,
             _ => Truth::PerhapsSent,
         };
-        Some(EffectResult::Looked(result))
+        Some(EffectResult::Looked {
+            result,
+            intended_at,
+        })
     }
 }
 
@@ -222,15 +255,16 @@ fn redelivery() -> impl Strategy<Value = Redelivery> {
         2 => Just(Shows::WeDie),
     ];
     let rarely = || prop::bool::weighted(0.05);
-    (pause, send, look, rarely(), rarely()).prop_map(|(pause, send, look, opted_out, overtaken)| {
-        Redelivery {
+    (pause, send, look, rarely(), rarely(), rarely()).prop_map(
+        |(pause, send, look, opted_out, opts_out_meanwhile, overtaken)| Redelivery {
             pause,
             send,
             look,
             opted_out,
+            opts_out_meanwhile,
             overtaken,
-        }
-    })
+        },
+    )
 }
 
 proptest! {

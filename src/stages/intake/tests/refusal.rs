@@ -99,7 +99,6 @@ fn own_words_revoke_as_well_and_a_person_sees_them() {
 }
 
 #[test]
-#[ignore = "fails: the suppressed workflow does not name its escalation, so the answer says null"]
 fn the_answer_to_an_opt_out_in_own_words_names_the_escalation() {
     let decision = decide(
         &sms(1, "please stop texting me"),
@@ -174,7 +173,6 @@ fn danger_comes_before_everything_and_reaches_a_person_only() {
 }
 
 #[test]
-#[ignore = "fails: the consent changes and nobody outside hears of it"]
 fn an_opt_out_said_in_danger_is_announced_like_any_other() {
     let both = Reading {
         opt_out: Some(OptOut::Wording),

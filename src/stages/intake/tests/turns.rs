@@ -142,7 +142,6 @@ fn a_late_older_text_joins_and_the_newer_text_still_carries() {
 }
 
 #[test]
-#[ignore = "fails: the late text's own caller is passed over when the newer text's draft waits"]
 fn a_late_older_texts_caller_is_answered_also_when_a_draft_waited() {
     let before = with_waiting_draft(waiting(1, &[5]), 5);
     let decision = decide(&sms(3, "late"), &plain(), &before);
@@ -188,7 +187,6 @@ fn an_unidentified_sender_is_the_conversations_tenant_if_it_has_one() {
 }
 
 #[test]
-#[ignore = "fails: the reply goes to the number of the text handled last, not of the one that carries"]
 fn the_reply_goes_to_the_number_of_the_text_that_carries_the_turn() {
     let mut late = sms(3, "late");
     late.body.phone_number = crate::domain::Phone::parse("+12025550199").expect("a number");

@@ -1,0 +1,301 @@
+//! Posts texts with a mixed outcome at a fixed number in flight, the neighbours in a process of
+//! their own, and prints what it took: `cargo bench --bench load -- [texts] [in flight]`.
+//!
+//! A program with printed figures, not a test: nothing here fails because a machine is slow. It
+//! does fail when a text is lost, sent twice or sent to somebody else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+use std::collections::HashMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
+
+/// A child process that ends with us.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Microseconds of CPU a process has used; children that it waited for do not count.
+fn cpu_micros(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<u64> = after_name
+        .split_whitespace()
+        .filter_map(|f| f.parse().ok())
+        .collect();
+    // utime and stime, in ticks of 10 ms; `state` is the only field before them that is no number.
+    let ticks = fields.get(10).unwrap_or(&0) + fields.get(11).unwrap_or(&0);
+    ticks * 10_000
+}
+
+/// Postgres is many processes: the postmaster and everything it has forked.
+fn postgres_micros(postmaster: u32) -> u64 {
+    let mut total = cpu_micros(postmaster);
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit(')')
+            .next()
+            .and_then(|s| s.split_whitespace().nth(1)?.parse().ok());
+        if parent == Some(postmaster) {
+            total += cpu_micros(pid);
+        }
+    }
+    total
+}
+
+fn peak_memory_mb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kb| kb.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024
+}
+
+/// What text `n` says, and what must become of it.
+fn case(n: usize) -> (&'static str, &'static str) {
+    match n % 10 {
+        0..=5 => ("When is my rent due? [confidence=0.95]", "auto_sent"),
+        6 | 7 => (
+            "Can I pay on Friday? [confidence=0.72]",
+            "queued_for_approval",
+        ),
+        8 => ("I already paid this [confidence=0.95]", "escalated"),
+        _ => ("hmm [confidence=0.3]", "escalated"),
+    }
+}
+
+fn phone(n: usize) -> String {
+    format!("+1202{n:07}")
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let at = (sorted.len() * percent / 100).min(sorted.len() - 1);
+    sorted[at].as_secs_f64() * 1000.0
+}
+
+#[tokio::main]
+async fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    let texts = numbers.first().copied().unwrap_or(3000);
+    let in_flight = numbers.get(1).copied().unwrap_or(100);
+
+    let nats = Nats::start(NatsOptions::default()).expect("a nats-server");
+    let postgres = Postgres::start(PostgresOptions {
+        durable: true,
+        ..PostgresOptions::default()
+    })
+    .expect("a Postgres");
+    let database = postgres.create_database("load").expect("a database");
+    let ports: Vec<u16> = (0..6).map(|_| free_port()).collect();
+    let neighbours = Process(
+        Command::new(binary("simulators"))
+            .args(["serve", "--no-record"])
+            .args([
+                "--monitor-port",
+                &ports[0].to_string(),
+                "--sms-agent-port",
+                &ports[1].to_string(),
+            ])
+            .args([
+                "--notifications-port",
+                &ports[2].to_string(),
+                "--model-port",
+                &ports[3].to_string(),
+            ])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("`cargo build --release -p simulators` first"),
+    );
+    let at = |n: usize| format!("http://127.0.0.1:{}", ports[n]);
+    let service = Process(
+        Command::new(env!("CARGO_BIN_EXE_orchestrator"))
+            .arg("serve")
+            .env_clear()
+            .envs([
+                ("DATABASE_URL", database.as_str()),
+                ("NATS_URL", &nats.url()),
+                ("MONITOR_URL", &at(0)),
+                ("SMS_AGENT_URL", &at(1)),
+                ("NOTIFICATION_URL", &at(2)),
+                ("OPENAI_BASE_URL", &format!("{}/v1", at(3))),
+                ("OPENAI_API_KEY", "load"),
+                ("AUTH_ENABLED", "false"),
+                ("HOST", "127.0.0.1"),
+                ("PORT", &ports[4].to_string()),
+                ("SIDECAR_PORT", &ports[5].to_string()),
+                // Raised: the question is what the service can do, not what its neighbours allow.
+                ("SMS_MAX_PARALLEL", "200"),
+                ("MODEL_MAX_PARALLEL", "600"),
+                ("SYNC_BUDGET_MS", "20000"),
+                ("ACCEPT_TIMEOUT_MS", "20000"),
+                ("LOG_LEVEL", "warn"),
+            ])
+            .spawn()
+            .expect("the product"),
+    );
+    let client = reqwest::Client::new();
+    wait_ready(&client, &at(5)).await;
+
+    let pids = (
+        service.0.id(),
+        nats.pid().unwrap_or(0),
+        postgres.pid().unwrap_or(0),
+    );
+    let cpu = |(service, nats, postgres): (u32, u32, u32)| {
+        [
+            cpu_micros(service),
+            cpu_micros(nats),
+            postgres_micros(postgres),
+            cpu_micros(neighbours.0.id()),
+        ]
+    };
+    let before = cpu(pids);
+    let started = Instant::now();
+    let next = Arc::new(AtomicUsize::new(0));
+    let workers: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (client, next, url) = (client.clone(), next.clone(), at(4));
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                let mut wrong = Vec::new();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= texts {
+                        return (took, wrong);
+                    }
+                    let (content, expected) = case(n);
+                    let body = json!({"tenant_id": format!("t202{n:07}"), "phone_number": phone(n),
+                        "content": content, "conversation_id": format!("c{n}"), "message_sid": format!("SM{n}")});
+                    let sent = Instant::now();
+                    let answer = client
+                        .post(format!("{url}/orchestrate/sms-received"))
+                        .json(&body)
+                        .send()
+                        .await
+                        .expect("an answer");
+                    let answer: Value = answer.json().await.expect("JSON");
+                    took.push(sent.elapsed());
+                    if answer["action_taken"] != expected {
+                        wrong.push(format!("{n}: {expected}, got {answer}"));
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    let mut wrong = Vec::new();
+    for worker in workers {
+        let (times, errors) = worker.await.expect("a worker");
+        took.extend(times);
+        wrong.extend(errors);
+    }
+    let elapsed = started.elapsed();
+    let after = cpu(pids);
+    took.sort_unstable();
+
+    let phones = texts_on_phones(&client, &at(1)).await;
+    let due: Vec<usize> = (0..texts).filter(|n| case(*n).1 == "auto_sent").collect();
+    let lost = due
+        .iter()
+        .filter(|n| !phones.contains_key(&phone(**n)))
+        .count();
+    let twice = phones.values().filter(|count| **count > 1).count();
+    let strangers = phones.len() + lost - due.len();
+    println!("texts {texts}, in flight {in_flight}");
+    println!(
+        "  throughput      {:>9.0} texts/s",
+        took.len() as f64 / elapsed.as_secs_f64()
+    );
+    println!(
+        "  outcome latency {:>9.1} ms p50, {:.1} ms p99",
+        percentile(&took, 50),
+        percentile(&took, 99)
+    );
+    let names = ["service", "nats-server", "postgres", "simulators"];
+    for (name, (after, before)) in names.iter().zip(after.iter().zip(before)) {
+        println!(
+            "  CPU {name:<12}{:>9} µs/text",
+            (after - before) / texts as u64
+        );
+    }
+    println!(
+        "  peak memory     {:>9} MB (service)",
+        peak_memory_mb(pids.0)
+    );
+    println!(
+        "  lost {lost}, twice {twice}, to others {strangers}, other outcome {}",
+        wrong.len()
+    );
+    for line in wrong.iter().take(3) {
+        println!("    {line}");
+    }
+    assert!(
+        lost + twice + strangers + wrong.len() == 0,
+        "texts went astray"
+    );
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn binary(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_BIN_EXE_orchestrator")).with_file_name(name)
+}
+
+async fn wait_ready(client: &reqwest::Client, sidecar: &str) {
+    for _ in 0..200 {
+        let ready = client.get(format!("{sidecar}/health/ready")).send().await;
+        if ready.is_ok_and(|answer| answer.status().is_success()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the service did not become ready");
+}
+
+async fn texts_on_phones(client: &reqwest::Client, agent: &str) -> HashMap<String, usize> {
+    let url = format!("{agent}/_control/messages");
+    let messages: Value = client.get(url).send().await.unwrap().json().await.unwrap();
+    let list = messages
+        .as_array()
+        .or_else(|| messages["messages"].as_array())
+        .expect("a list")
+        .clone();
+    let mut phones = HashMap::new();
+    for message in list {
+        *phones
+            .entry(message["to"].as_str().unwrap_or_default().to_owned())
+            .or_insert(0) += 1;
+    }
+    phones
+}

@@ -1,0 +1,450 @@
+//! One message's walk through a stage: decode, already handled?, gather, decide, commit, act,
+//! publish, answer; and the ways it may fail. Says how the message leaves; nobody else does.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::message::Acker;
+use async_nats::jetstream::{AckKind, Message};
+use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use tokio::sync::Semaphore;
+
+use super::answers::{Answer, Problem};
+use super::committer::{Committed, Job};
+use super::dead::{self, Parcel};
+use super::effects;
+use super::envelope::Origin;
+use super::runner::Engine;
+use super::stage::{Stage, StageError};
+use super::{Envelope, Incoming};
+use crate::domain::Arrival;
+use crate::events::{Invalid, Received, StageInput};
+use crate::store::{Needs, attempts, handled};
+
+/// Deliveries that left no trace (neither a failure nor a wait is on record) after which a message
+/// is suspected of killing its worker, and runs alone.
+const SUSPECT_AFTER: i64 = 5;
+/// And after which it is parked unseen. Far apart, because a worker may die of other causes.
+const PARK_AFTER: i64 = 50;
+
+/// One message in one stage.
+pub(super) struct Work<S> {
+    pub(super) engine: Arc<Engine>,
+    pub(super) stage: Arc<S>,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) epoch: i32,
+    pub(super) stream_created: DateTime<Utc>,
+}
+
+/// How a message leaves the stage.
+enum Leave {
+    Ack,
+    Nak(Duration),
+    Term,
+    /// Say nothing: the server delivers it again after the deadline.
+    Silent,
+}
+
+impl<S: Stage> Work<S> {
+    pub(super) async fn take(self, message: Message) {
+        let origin = match message.info() {
+            Ok(info) => Origin {
+                stream_created: self.stream_created,
+                arrival: Arrival {
+                    epoch: self.epoch,
+                    sequence: i64::try_from(info.stream_sequence).unwrap_or(i64::MAX),
+                },
+                stored_at: DateTime::from_timestamp(
+                    info.published.unix_timestamp(),
+                    info.published.nanosecond(),
+                )
+                .map_or_else(
+                    || self.engine.clock.now(),
+                    |t| chrono::SubsecRound::trunc_subsecs(t, 6),
+                ),
+                delivered: info.delivered,
+            },
+            Err(error) => {
+                tracing::error!(stage = S::NAME, %error, "a message without a place in a stream");
+                return;
+            }
+        };
+        let (message, acker) = message.split();
+        let envelope = Envelope::read(
+            &message.subject,
+            message.headers.as_ref(),
+            origin,
+            &self.engine.publisher.names,
+        );
+        let parcel = Parcel {
+            headers: headers_of(&message),
+            payload: message.payload.clone(),
+            stage: S::NAME,
+            kind: S::DEAD_KIND,
+            reason: "",
+            detail: String::new(),
+            attempts: None,
+            envelope,
+        };
+        let started = std::time::Instant::now();
+        let leave = with_progress(&acker, self.handle(parcel)).await;
+        let outcome = match &leave {
+            Leave::Ack => "handled",
+            Leave::Nak(_) => "later",
+            Leave::Term => "parked",
+            Leave::Silent => "interrupted",
+        };
+        self.engine
+            .metrics
+            .stage_finished(S::NAME, outcome, started.elapsed());
+        let told = match leave {
+            Leave::Ack => acker.ack().await,
+            Leave::Nak(after) => acker.ack_with(AckKind::Nak(Some(after))).await,
+            Leave::Term => acker.ack_with(AckKind::Term).await,
+            Leave::Silent => Ok(()),
+        };
+        if let Err(error) = told {
+            tracing::debug!(stage = S::NAME, %error, "the server will deliver the message again");
+        }
+    }
+
+    async fn handle(&self, parcel: Parcel) -> Leave {
+        let Ok(_slot) = self.slots.acquire().await else {
+            return Leave::Silent;
+        };
+        let _alone = match self.suspect(&parcel).await {
+            Suspicion::None => None,
+            Suspicion::RunAlone => self.engine.alone.acquire().await.ok(),
+            Suspicion::Park => {
+                let detail = "its worker died every time".to_owned();
+                return self
+                    .park(
+                        Parcel {
+                            reason: "attempts_exhausted",
+                            detail,
+                            ..parcel
+                        },
+                        None,
+                    )
+                    .await;
+            }
+        };
+        let envelope = &parcel.envelope;
+        let received = Received {
+            at: envelope.received_at,
+            idempotency_key: envelope.idempotency_key.as_deref(),
+        };
+        let event = match S::In::decode(&envelope.subject, &parcel.payload, received) {
+            Ok(body) => Arc::new(Incoming {
+                envelope: envelope.clone(),
+                body,
+            }),
+            Err(invalid) => return self.refuse(parcel, &invalid).await,
+        };
+        match AssertUnwindSafe(self.walk(&event)).catch_unwind().await {
+            Ok(Walked::Leave(leave)) => leave,
+            Ok(Walked::Failed { after, because }) => {
+                self.failed(parcel, &event, after, because).await
+            }
+            Ok(Walked::Never { reason, detail }) => {
+                self.park(
+                    Parcel {
+                        reason,
+                        detail,
+                        ..parcel
+                    },
+                    Some(&event),
+                )
+                .await
+            }
+            Err(_) => {
+                let because = "the stage panicked".to_owned();
+                self.failed(parcel, &event, Duration::from_secs(1), because)
+                    .await
+            }
+        }
+    }
+
+    /// Most messages are delivered once, and then nobody asks.
+    async fn suspect(&self, parcel: &Parcel) -> Suspicion {
+        let delivered = parcel.envelope.delivered;
+        if delivered <= SUSPECT_AFTER || S::WAITS_FOR_ITS_TURN {
+            return Suspicion::None;
+        }
+        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME).await;
+        match recorded.map(|count| delivered - i64::from(count)) {
+            Ok(unexplained) if unexplained > PARK_AFTER => Suspicion::Park,
+            Ok(unexplained) if unexplained > SUSPECT_AFTER => Suspicion::RunAlone,
+            _ => Suspicion::None,
+        }
+    }
+
+    /// gather, decide, commit; act and conclude as often as the decisions say; publish, answer.
+    async fn walk(&self, event: &Arc<Incoming<S::In>>) -> Walked {
+        let engine = &self.engine;
+        if S::ASKS_OUTSIDE {
+            match handled::of(&engine.io.db, event.envelope.id, S::NAME).await {
+                Ok(Some(kept)) => return self.publish(&kept, Vec::new()).await,
+                Ok(None) => {}
+                Err(error) => return Walked::later_database(&error),
+            }
+        }
+        let found = match self.stage.gather(event, &engine.io).await {
+            Ok(found) => Arc::new(found),
+            Err(StageError::Later { after, because }) => return Walked::Failed { after, because },
+            Err(StageError::Never { reason, detail }) => return Walked::Never { reason, detail },
+        };
+        let mut committed = engine.committer.commit(self.job(event, &found, None)).await;
+        loop {
+            match committed {
+                Committed::Act(effect) => {
+                    let result =
+                        Arc::new(effects::perform(&effect, &engine.io, engine.clock.now()).await);
+                    committed = engine
+                        .committer
+                        .commit(self.job(event, &found, Some(result)))
+                        .await;
+                }
+                Committed::Done { emitted, answers } => {
+                    for event in &emitted {
+                        engine
+                            .metrics
+                            .events
+                            .with_label_values(&[&event.subject])
+                            .inc();
+                    }
+                    return self.publish(&emitted, answers).await;
+                }
+                Committed::Already(kept) => return self.publish(&kept, Vec::new()).await,
+                Committed::Later {
+                    after,
+                    because,
+                    counted,
+                    answers,
+                } => {
+                    engine.publisher.answer(answers).await;
+                    if counted {
+                        return Walked::Failed { after, because };
+                    }
+                    return Walked::Leave(Leave::Nak(after));
+                }
+                Committed::Never { reason, detail } => return Walked::Never { reason, detail },
+                Committed::Failed(because) => {
+                    return Walked::Failed {
+                        after: Duration::from_secs(1),
+                        because,
+                    };
+                }
+                Committed::Stopping => return Walked::Leave(Leave::Silent),
+            }
+        }
+    }
+
+    fn job(
+        &self,
+        event: &Arc<Incoming<S::In>>,
+        found: &Arc<S::Found>,
+        result: Option<Arc<super::EffectResult>>,
+    ) -> Job {
+        let (stage, event_, found_) = (self.stage.clone(), event.clone(), found.clone());
+        Job {
+            event: event.envelope.id,
+            stage: S::NAME,
+            correlation_id: event.envelope.correlation_id.clone(),
+            traceparent: event.envelope.traceparent.clone(),
+            needs: self.stage.needs(event, found),
+            decide: Box::new(move |case, now| match &result {
+                None => stage.decide(&event_, &found_, case, now),
+                Some(result) => stage.conclude(&event_, &found_, result, case, now),
+            }),
+        }
+    }
+
+    async fn publish(&self, emitted: &[handled::Kept], answers: Vec<Answer>) -> Walked {
+        let published = self.engine.publisher.publish(emitted).await;
+        // The decision stands whatever became of the events: whoever waits may know.
+        self.engine.publisher.answer(answers).await;
+        match published {
+            Ok(()) => Walked::Leave(Leave::Ack),
+            Err(error) => {
+                tracing::warn!(stage = S::NAME, %error, "committed, not published; the redelivery will");
+                Walked::Leave(Leave::Nak(Duration::from_secs(1)))
+            }
+        }
+    }
+
+    /// Counts a failure; after the last one the message is parked.
+    async fn failed(
+        &self,
+        parcel: Parcel,
+        event: &Arc<Incoming<S::In>>,
+        after: Duration,
+        because: String,
+    ) -> Leave {
+        let id = parcel.envelope.id;
+        let now = self.engine.clock.now();
+        let counted = attempts::failed(&self.engine.io.db, id, S::NAME, &because, now).await;
+        let Ok(so_far) = counted else {
+            return Leave::Nak(after);
+        };
+        tracing::warn!(stage = S::NAME, event = %id, attempt = so_far.count, reason = %because, "not handled");
+        if so_far.count < self.stage.max_attempts(self.engine.settings.max_attempts) {
+            return Leave::Nak(after);
+        }
+        let parcel = Parcel {
+            reason: "attempts_exhausted",
+            detail: because,
+            attempts: Some(so_far),
+            ..parcel
+        };
+        self.park(parcel, Some(event)).await
+    }
+
+    /// A body that cannot be read: its sender is told, if it waits, and the message is kept.
+    async fn refuse(&self, parcel: Parcel, invalid: &Invalid) -> Leave {
+        if let Some(to) = &parcel.envelope.reply_subject {
+            let problem = Problem::invalid(invalid);
+            let now = self.engine.clock.now();
+            let body = problem.body(
+                &parcel.envelope.subject,
+                &parcel.envelope.correlation_id,
+                now,
+            );
+            let answer = Answer {
+                to: to.clone(),
+                status: problem.status,
+                body,
+            };
+            self.engine.publisher.answer(vec![answer]).await;
+        }
+        let detail = invalid.sentence();
+        self.park(
+            Parcel {
+                kind: "event",
+                reason: "invalid_message",
+                detail,
+                ..parcel
+            },
+            None,
+        )
+        .await
+    }
+
+    /// Parks a message: kept in Postgres, told to the operators, taken off the stream's list.
+    async fn park(&self, parcel: Parcel, event: Option<&Arc<Incoming<S::In>>>) -> Leave {
+        let envelope = &parcel.envelope;
+        tracing::error!(
+            stage = S::NAME,
+            event = %envelope.id,
+            workflow = envelope.workflow.map(tracing::field::display),
+            reason = parcel.reason,
+            detail = %parcel.detail,
+            "parked as a dead letter"
+        );
+        self.engine
+            .metrics
+            .dead_letters
+            .with_label_values(&[parcel.kind, S::NAME])
+            .inc();
+        let needs = Needs {
+            conversation: envelope.conversation.clone(),
+            lock: true,
+            ..Needs::default()
+        };
+        let (stage, event) = (self.stage.clone(), event.cloned());
+        let (id, correlation_id, traceparent) = (
+            envelope.id,
+            envelope.correlation_id.clone(),
+            envelope.traceparent.clone(),
+        );
+        let job = Job {
+            event: id,
+            stage: S::NAME,
+            correlation_id,
+            traceparent,
+            needs,
+            decide: Box::new(move |_, now| {
+                let parked = dead::park(&parcel, now);
+                match &event {
+                    Some(event) => parked.and(stage.give_up(event, parcel.reason, now)),
+                    None => parked,
+                }
+            }),
+        };
+        match self.engine.committer.commit(job).await {
+            Committed::Done { emitted, answers } => {
+                self.engine.publisher.answer(answers).await;
+                self.publish_parked(&emitted).await
+            }
+            Committed::Already(emitted) => self.publish_parked(&emitted).await,
+            other => {
+                tracing::error!(stage = S::NAME, event = %id, result = ?other, "not parked; will be tried again");
+                Leave::Nak(Duration::from_secs(5))
+            }
+        }
+    }
+}
+
+impl<S: Stage> Work<S> {
+    async fn publish_parked(&self, emitted: &[handled::Kept]) -> Leave {
+        match self.engine.publisher.publish(emitted).await {
+            Ok(()) => Leave::Term,
+            Err(_) => Leave::Nak(Duration::from_secs(1)),
+        }
+    }
+}
+
+enum Suspicion {
+    None,
+    RunAlone,
+    Park,
+}
+
+enum Walked {
+    Leave(Leave),
+    Failed {
+        after: Duration,
+        because: String,
+    },
+    Never {
+        reason: &'static str,
+        detail: String,
+    },
+}
+
+impl Walked {
+    fn later_database(error: &sqlx::Error) -> Self {
+        tracing::warn!(%error, "database not reachable");
+        Self::Leave(Leave::Nak(Duration::from_secs(1)))
+    }
+}
+
+/// Extends the message's deadline while `work` runs, however long that takes.
+async fn with_progress<T>(acker: &Acker, work: impl Future<Output = T>) -> T {
+    const EVERY: Duration = Duration::from_secs(10);
+    let mut work = std::pin::pin!(work);
+    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
+    loop {
+        tokio::select! {
+            result = &mut work => return result,
+            _ = tick.tick() => drop(acker.ack_with(AckKind::Progress).await),
+        }
+    }
+}
+
+fn headers_of(message: &async_nats::Message) -> Vec<(String, String)> {
+    let Some(headers) = &message.headers else {
+        return Vec::new();
+    };
+    headers
+        .iter()
+        .flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| (name.to_string(), value.as_str().to_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,335 @@
+//! What becomes of a new text: it opens a turn, is suppressed, opts out, or calls for help.
+
+use chrono::{DateTime, Utc};
+
+use super::{Event, content_key};
+use crate::domain::{
+    Action, ConversationId, EscalationType, OpenText, Outcome, StepName, WorkflowId, WorkflowStatus,
+};
+use crate::engine::{Decision, Reply};
+use crate::events::{ApprovalSuperseded, ConsentRevoked, SmsReceived, Turn, TurnOpened};
+use crate::reading::{OptOut, Reading};
+use crate::stages::handover::{Handover, HandoverSettings};
+use crate::store::consents::ConsentChange;
+use crate::store::conversations::{Conversation, ConversationUpdate};
+use crate::store::drafts::DraftUpdate;
+use crate::store::steps::Step;
+use crate::store::texts::{NewText, TextsMoved};
+use crate::store::workflows::{NewWorkflow, WorkflowUpdate};
+use crate::store::{Case, Change};
+
+/// A new text of a tenant, with everything its fate depends on.
+pub(super) struct Arrived<'a> {
+    pub(super) event: &'a Event,
+    pub(super) reading: &'a Reading,
+    pub(super) case: &'a Case,
+    pub(super) conversation: &'a Conversation,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Arrived<'_> {
+    fn sms(&self) -> &SmsReceived {
+        &self.event.body
+    }
+
+    fn id(&self) -> &ConversationId {
+        &self.sms().conversation_id
+    }
+
+    fn workflow(&self) -> WorkflowId {
+        WorkflowId(self.event.envelope.id.row("workflow"))
+    }
+
+    fn next_turn(&self) -> i64 {
+        self.conversation.turn + 1
+    }
+
+    /// The text and its workflow are stored, whatever becomes of them.
+    fn stored(&self) -> Decision {
+        let (sms, envelope) = (self.sms(), &self.event.envelope);
+        let stored = Decision::done()
+            .change(NewText {
+                id: envelope.id,
+                conversation_id: sms.conversation_id.clone(),
+                workflow_id: self.workflow(),
+                turn: self.next_turn(),
+                arrival: envelope.arrival,
+                idempotency_key: sms.message_sid.clone(),
+                content_key: content_key(sms),
+                phone: sms.phone_number.clone(),
+                tenant_id: sms.tenant_id.clone(),
+                content: sms.content.clone(),
+                triggers: self.reading.triggers.clone(),
+                plan: self.reading.plan,
+                sent_at: sms.timestamp,
+                received_at: envelope.received_at,
+                metadata: sms.metadata.clone(),
+            })
+            .change(NewWorkflow {
+                id: self.workflow(),
+                conversation_id: sms.conversation_id.clone(),
+                tenant_id: sms.tenant_id.clone(),
+                phone: sms.phone_number.clone(),
+                turn: self.next_turn(),
+                correlation_id: envelope.correlation_id.clone(),
+                reply_subject: envelope
+                    .reply_subject
+                    .clone()
+                    .filter(|_| !envelope.respond_async),
+                received_at: envelope.received_at,
+            })
+            .change(
+                Step::done(self.workflow(), StepName::SmsReceived, self.now)
+                    .since(envelope.received_at),
+            );
+        // Who asked not to wait is told at once.
+        let reply = envelope
+            .reply_subject
+            .clone()
+            .filter(|_| envelope.respond_async);
+        stored.reply_if(reply.map(|to| Reply::WorkflowTo {
+            workflow: self.workflow(),
+            to,
+            duplicate: false,
+        }))
+    }
+
+    fn conversation_update(&self) -> ConversationUpdate {
+        ConversationUpdate {
+            last_inbound_at: Some(self.event.envelope.received_at),
+            tenant_id: self.sms().tenant_id.clone(),
+            ..ConversationUpdate::of(self.id())
+        }
+    }
+
+    /// Opens a turn, or replaces the open one: the newest text's workflow carries it and answers
+    /// all open texts, in the order they arrived.
+    pub(super) fn open_turn(&self) -> Decision {
+        let own = OpenText {
+            workflow_id: self.workflow(),
+            content: self.sms().content.clone(),
+            received_at: self.event.envelope.received_at,
+            arrival: self.event.envelope.arrival,
+            triggers: self.reading.triggers.clone(),
+            plan: self.reading.plan,
+        };
+        let mut texts = self.case.open_texts.clone();
+        texts.push(own);
+        texts.sort_by_key(|text| text.arrival);
+        // Not always our own: a text may be overtaken on its way to us.
+        let carrier = texts
+            .last()
+            .map_or(self.workflow(), |text| text.workflow_id);
+        let own = carrier == self.workflow();
+        let turn = Turn {
+            conversation_id: self.id().clone(),
+            number: self.next_turn(),
+            workflow_id: carrier,
+            phone_number: if own {
+                self.sms().phone_number.clone()
+            } else {
+                self.conversation.phone.clone()
+            },
+            tenant_id: self
+                .sms()
+                .tenant_id
+                .clone()
+                .or_else(|| self.conversation.tenant_id.clone()),
+            texts,
+        };
+        self.stored()
+            .change(ConversationUpdate {
+                open_turn: Some((turn.number, carrier)),
+                ..self.conversation_update()
+            })
+            .and(self.replace_open_turn(carrier))
+            .emit(&TurnOpened { turn }, self.id(), carrier)
+    }
+
+    /// What an open turn leaves behind when `carrier` takes over its texts.
+    fn replace_open_turn(&self, carrier: WorkflowId) -> Decision {
+        if !self.conversation.turn_open {
+            return Decision::nothing("no turn was open");
+        }
+        let mut replaced = Decision::done().change(TextsMoved {
+            conversation_id: self.id().clone(),
+            from: self.conversation.turn,
+            to: self.next_turn(),
+        });
+        let merged = if carrier == self.workflow() {
+            self.conversation.turn_workflow
+        } else {
+            Some(self.workflow())
+        };
+        if let Some(merged) = merged {
+            replaced = replaced.change(WorkflowUpdate {
+                action: Some(Action::Merged),
+                outcome: Some(Outcome::Merged),
+                merged_into: Some(carrier),
+                ended: true,
+                status: Some(WorkflowStatus::Completed),
+                ..WorkflowUpdate::of(merged, self.now)
+            });
+            // A workflow whose draft waited was answered when it began to wait.
+            if self.case.draft.is_none() || merged == self.workflow() {
+                replaced = replaced.reply(Reply::Workflow(merged));
+            }
+        }
+        replaced.and(self.withdraw_draft("superseded", Some(carrier)))
+    }
+
+    /// Takes a waiting draft away from the managers.
+    fn withdraw_draft(&self, status: &'static str, successor: Option<WorkflowId>) -> Decision {
+        let Some(draft) = &self.case.draft else {
+            return Decision::nothing("no draft was waiting");
+        };
+        let superseded = ApprovalSuperseded {
+            response_queue_id: draft.id,
+            workflow_id: draft.workflow_id,
+            conversation_id: draft.conversation_id.clone(),
+            merged_into: successor,
+        };
+        Decision::done()
+            .change(DraftUpdate::withdrawn(
+                draft.id,
+                status,
+                // A late, older text: the same workflow drafts again.
+                successor.filter(|workflow| *workflow != draft.workflow_id),
+                self.now,
+            ))
+            .emit(&superseded, self.id(), draft.workflow_id)
+    }
+
+    /// Closes an open turn without an answer.
+    fn close_open_turn(&self) -> Decision {
+        let closed = Decision::done().change(ConversationUpdate {
+            open_turn: Some((self.next_turn(), self.workflow())),
+            close_turn: true,
+            ..self.conversation_update()
+        });
+        let Some(open) = self
+            .conversation
+            .turn_workflow
+            .filter(|_| self.conversation.turn_open)
+        else {
+            return closed;
+        };
+        let closed = closed
+            .change(suppressed(open, self.now))
+            .and(self.withdraw_draft("suppressed", None));
+        if self.case.draft.is_none() {
+            closed.reply(Reply::Workflow(open))
+        } else {
+            closed
+        }
+    }
+
+    /// Nothing may be texted to this number.
+    pub(super) fn suppress(&self) -> Decision {
+        self.stored()
+            .and(self.close_open_turn())
+            .change(suppressed(self.workflow(), self.now))
+            .reply(Reply::Workflow(self.workflow()))
+    }
+
+    /// Takes effect with this commit: whatever is drafted or waiting is never sent.
+    pub(super) fn opt_out(&self, how: OptOut, settings: &HandoverSettings) -> Decision {
+        let decision = self.suppress().and(self.revoke(how));
+        // Their own words want a person's eyes: it may be more than an opt-out (§12.15).
+        if how == OptOut::Keyword {
+            return decision;
+        }
+        let handover = self.handover(EscalationType::OptOut);
+        let mut decision = decision.and(handover.raise(settings, self.now));
+        for change in &mut decision.changes {
+            if let Change::Workflow(update) = change
+                && update.id == self.workflow()
+            {
+                update.escalation = Some(handover.id());
+            }
+        }
+        decision
+    }
+
+    /// The number may not be texted from now on.
+    fn revoke(&self, how: OptOut) -> Decision {
+        let source = match how {
+            OptOut::Keyword => "keyword",
+            OptOut::Wording => "wording",
+        };
+        let revoked = ConsentRevoked {
+            phone_number: self.sms().phone_number.clone(),
+            conversation_id: self.id().clone(),
+            workflow_id: self.workflow(),
+            source: source.to_owned(),
+            revoked_at: self.event.envelope.received_at,
+        };
+        Decision::done()
+            .change(ConsentChange {
+                id: self.event.envelope.id.row("consent"),
+                phone: self.sms().phone_number.clone(),
+                opted_out: true,
+                source,
+                conversation_id: self.id().clone(),
+                workflow_id: self.workflow(),
+                at: self.event.envelope.received_at,
+            })
+            .emit(&revoked, self.id(), self.workflow())
+    }
+
+    /// A person is told at once; no model is asked.
+    pub(super) fn crisis(&self, settings: &HandoverSettings) -> Decision {
+        let revoked = match self.reading.opt_out {
+            Some(how) => self.revoke(how),
+            None => Decision::nothing("only a call for help"),
+        };
+        let handover = self.handover(EscalationType::SelfHarm);
+        self.stored()
+            .and(self.close_open_turn())
+            .and(revoked)
+            .and(handover.raise(settings, self.now))
+            .change(WorkflowUpdate {
+                action: Some(Action::Escalated),
+                outcome: Some(Outcome::Escalated),
+                escalation: Some(handover.id()),
+                ..WorkflowUpdate::to(
+                    self.workflow(),
+                    WorkflowStatus::Escalated,
+                    StepName::Escalated,
+                    self.now,
+                )
+            })
+            .reply(Reply::Workflow(self.workflow()))
+    }
+
+    fn handover(&self, kind: EscalationType) -> Handover<'_> {
+        Handover {
+            cause: self.event.envelope.id,
+            workflow: self.workflow(),
+            conversation: self.id(),
+            tenant_id: self
+                .sms()
+                .tenant_id
+                .clone()
+                .or_else(|| self.conversation.tenant_id.clone()),
+            tenant_name: None,
+            phone: &self.sms().phone_number,
+            kind,
+            severity: kind.default_severity(),
+            reason: kind.default_reason().to_owned(),
+            message: Some(self.sms().content.clone()),
+            draft: None,
+            by: None,
+        }
+    }
+}
+
+fn suppressed(workflow: WorkflowId, now: DateTime<Utc>) -> WorkflowUpdate {
+    WorkflowUpdate {
+        status: Some(WorkflowStatus::Completed),
+        action: Some(Action::Suppressed),
+        outcome: Some(Outcome::Suppressed),
+        ended: true,
+        ..WorkflowUpdate::of(workflow, now)
+    }
+}
