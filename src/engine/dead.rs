@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{Decision, Envelope};
+use super::{Decision, Envelope, Reply};
 use crate::domain::{DeadLetterId, Outcome, WorkflowStatus};
 use crate::events::{DeadLettered, WorkflowFailed};
 use crate::store::attempts::Attempts;
@@ -113,4 +113,5 @@ pub fn fail_workflow(
             ..ConversationUpdate::closing(conversation)
         })
         .emit(&failed, conversation, workflow)
+        .reply(Reply::Workflow(workflow))
 }

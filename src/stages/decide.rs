@@ -100,6 +100,8 @@ impl Stage for Decide {
             command.action,
             DecisionAction::Approve | DecisionAction::Modify
         );
+        // Only a text can be sent late; there is nothing to take over from a replaced draft.
+        let overrides = sends && command.override_superseded;
         match draft.status.as_str() {
             "suppressed" => {
                 ruling.refuse("opted_out", "The tenant asked not to be texted", json!({}))
@@ -108,13 +110,13 @@ impl Stage for Decide {
                 ruling.refuse("opted_out", "The tenant asked not to be texted", json!({}))
             }
             // Nobody withdrew it, because it had expired; a newer text has overtaken it all the same.
-            "expired" if ruling.is_overtaken() && !command.override_superseded => ruling.refuse(
+            "expired" if ruling.is_overtaken() && !overrides => ruling.refuse(
                 "superseded",
                 "The tenant has written again; a newer draft answers",
                 json!({ "successor_id": found.successor }),
             ),
             "pending" | "expired" => ruling.carry_out(self),
-            "superseded" if sends && command.override_superseded => ruling.carry_out(self),
+            "superseded" if overrides => ruling.carry_out(self),
             "superseded" => ruling.refuse(
                 "superseded",
                 "The tenant has written again; a newer draft answers",

@@ -102,6 +102,10 @@ impl Handover<'_> {
                     now,
                 )
             })
-            .change(ConversationUpdate::closing(self.conversation))
+            .change(ConversationUpdate {
+                // A newer text's turn is not ours to close.
+                only_if_carried_by: Some(self.workflow),
+                ..ConversationUpdate::closing(self.conversation)
+            })
     }
 }

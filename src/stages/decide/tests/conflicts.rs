@@ -129,7 +129,6 @@ fn an_expired_draft_whose_tenant_wrote_again_is_superseded() {
 }
 
 #[test]
-#[ignore = "fails: an overriding escalation of an overtaken expired draft closes the newer text's turn"]
 fn an_escalation_cannot_override_that_an_expired_draft_was_overtaken() {
     for action in [DecisionAction::Escalate, DecisionAction::Reject] {
         let overriding = ApprovalDecided {
