@@ -72,7 +72,7 @@ async fn every_accepted_text_gets_one_outcome_although_the_service_dies_and_dies
     // What the killed ones held comes again after the ack deadline of 30 s; the harness does not
     // wait for that: it takes the messages' deadline away.
     worker.kill9().await;
-    shorten_deadlines(&world).await;
+    world.shorten_deadlines().await;
     world.start_service().await;
     world.settle().await;
     let expected = texts - texts.div_ceil(3);
@@ -84,18 +84,4 @@ async fn every_accepted_text_gets_one_outcome_although_the_service_dies_and_dies
         .await;
     assert_eq!(usize::try_from(waiting).unwrap(), texts.div_ceil(3));
     world.finish(expected).await;
-}
-
-/// Sets every consumer's ack deadline to a second.
-async fn shorten_deadlines(world: &crate::world::World) {
-    let jetstream = async_nats::jetstream::new(world.nats.clone());
-    for row in orchestrator::stages::STAGES {
-        let name = format!("{}_{}", world.prefix.to_uppercase(), row.stream().name());
-        let stream = jetstream.get_stream(&name).await.unwrap();
-        let consumer: async_nats::jetstream::consumer::PullConsumer =
-            stream.get_consumer(row.name).await.unwrap();
-        let mut config = consumer.cached_info().config.clone();
-        config.ack_wait = Duration::from_secs(1);
-        stream.update_consumer(config).await.unwrap();
-    }
 }

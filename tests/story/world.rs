@@ -106,6 +106,9 @@ impl World {
     async fn prepare(settings: Vec<(String, String)>) -> Self {
         let servers = servers();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // A story that kills its nats-server brings one of its own.
+        let own = settings.iter().find(|(name, _)| name == "NATS_URL");
+        let nats = own.map_or(servers.nats.clone(), |(_, url)| url.clone());
         let name = format!("t{}_{number}", std::process::id());
         let admin = PgPool::connect(&servers.admin)
             .await
@@ -129,7 +132,7 @@ impl World {
         let mut all: Vec<(String, String)> = [
             ("DATABASE_URL", url.as_str()),
             ("DATABASE_MAX_CONNECTIONS", "6"),
-            ("NATS_URL", servers.nats.as_str()),
+            ("NATS_URL", nats.as_str()),
             ("NATS_SUBJECT_PREFIX", name.as_str()),
             ("MONITOR_URL", &neighbours.monitor.url()),
             ("SMS_AGENT_URL", &neighbours.sms_agent.url()),
@@ -153,7 +156,7 @@ impl World {
         all.extend(settings);
         Self {
             db: PgPool::connect(&url).await.expect("our database"),
-            nats: async_nats::connect(&servers.nats)
+            nats: async_nats::connect(&nats)
                 .await
                 .expect("the test nats-server"),
             prefix: name.clone(),
@@ -179,13 +182,22 @@ impl World {
 
     /// Starts one more replica and waits until it is ready.
     pub(crate) async fn start_service(&mut self) {
+        self.start_as(Roles::all()).await;
+    }
+
+    /// Starts a process of its own kind: bridge, worker, or some stages.
+    pub(crate) async fn start_as(&mut self, roles: Roles) {
         let pairs = self.environment();
         let pairs: Vec<(&str, &str)> = pairs
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
         let config = Config::read(&Env::from_pairs(&pairs)).expect("settings");
-        let service = Service::start(config, Roles::all(), Clock::system())
+        self.start_roles(config, roles).await;
+    }
+
+    async fn start_roles(&mut self, config: Config, roles: Roles) {
+        let service = Service::start(config, roles, Clock::system())
             .await
             .expect("a service");
         let ready = format!("http://{}/health/ready", service.sidecar);
@@ -333,6 +345,24 @@ impl World {
         }
     }
 
+    /// Sets every consumer's ack deadline to a second: what a killed process or server held comes
+    /// again after that, and a story should not wait 30 s for it.
+    pub(crate) async fn shorten_deadlines(&self) {
+        use async_nats::jetstream::consumer::PullConsumer;
+        let jetstream = async_nats::jetstream::new(self.nats.clone());
+        for row in orchestrator::stages::STAGES {
+            let name = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
+            let stream = jetstream.get_stream(&name).await.expect("a stream");
+            let consumer: PullConsumer = stream.get_consumer(row.name).await.expect("a consumer");
+            let mut config = consumer.cached_info().config.clone();
+            config.ack_wait = Duration::from_secs(1);
+            stream
+                .update_consumer(config)
+                .await
+                .expect("the consumer's new deadline");
+        }
+    }
+
     /// The end of every story: nothing left over, no unexpected dead letters, `texts` on phones.
     pub(crate) async fn finish(self, texts: usize) {
         self.finish_with(texts, 0).await;
@@ -372,7 +402,14 @@ impl Drop for World {
             return;
         }
         // A failed story gives its streams back too: they reserve space on the shared server.
-        let (nats, prefix) = (servers().nats.clone(), self.prefix.clone());
+        let nats = self
+            .environment()
+            .into_iter()
+            .find(|(name, _)| name == "NATS_URL");
+        let (nats, prefix) = (
+            nats.map(|(_, url)| url).unwrap_or_default(),
+            self.prefix.clone(),
+        );
         let cleaned = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {

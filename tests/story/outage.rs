@@ -1,0 +1,46 @@
+//! NATS goes away and comes back.
+
+use serde_json::json;
+use simulators::servers::{Nats, NatsOptions};
+
+use crate::world::{World, sms};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_nats_the_door_says_so_and_afterwards_everything_goes_on() {
+    let mut nats = Nats::start(NatsOptions::default()).expect("a nats-server of our own");
+    let world = World::with("NATS_URL", &nats.url())
+        .set("ACCEPT_TIMEOUT_MS", "1500")
+        .set("SYNC_BUDGET_MS", "1000")
+        .start()
+        .await;
+    let answer = world.text("c1", "hello [confidence=0.95]").await;
+    assert_eq!(answer["action_taken"], "auto_sent");
+    // A killed server may forget the newest acknowledgements, and then delivers again.
+    world.shorten_deadlines().await;
+    nats.kill9();
+    let mut body = sms("c2", "hello [confidence=0.95]");
+    body["message_sid"] = json!("SM-during-the-outage");
+    let (status, refused) = world.post("/orchestrate/sms-received", &body).await;
+    assert_eq!(
+        (status, &refused["error_code"]),
+        (503, &json!("ORC_004")),
+        "{refused}"
+    );
+    world
+        .until("the service knows", || async {
+            let (status, body) = world.get("/health/ready").await;
+            (status == 503 && body["reasons"] == json!(["message stream unreachable"]))
+                .then_some(())
+        })
+        .await;
+    nats.restart().expect("the same server again");
+    // The caller does what it was told: the same text with the same key.
+    world
+        .until("the text is taken", || async {
+            let (status, _) = world.post("/orchestrate/sms-received", &body).await;
+            (status == 200 || status == 202).then_some(())
+        })
+        .await;
+    world.until_status("c2", "sent").await;
+    world.finish(2).await;
+}
