@@ -4,12 +4,13 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts
+.PHONY: help demo test lint contracts eval
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
 	@echo "make lint       formatting and clippy"
+	@echo "make eval       measures the reader of texts on the labelled files"
 	@echo "make contracts  writes subjects/ anew from the code"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
@@ -29,6 +30,12 @@ test:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# FILE=labelled.jsonl measures another file in the labelling guide's format.
+FILE ?= tests/data/half_b.jsonl
+eval:
+	cargo run --locked -- evaluate $(FILE) --floor plan_exact=0.93 --floor triggers_micro=0.92 \
+	  --floor language=0.95 --floor recall:opt_out=1 --floor recall:self_harm=1
 
 contracts:
 	cargo run --locked -- contracts subjects

@@ -218,6 +218,7 @@ async fn main() {
     let after = cpu(pids);
     took.sort_unstable();
 
+    let acks = acknowledgements(&client, &at(4), texts, in_flight).await;
     let phones = texts_on_phones(&client, &at(1)).await;
     let due: Vec<usize> = (0..texts).filter(|n| case(*n).1 == "auto_sent").collect();
     let lost = due
@@ -235,6 +236,11 @@ async fn main() {
         "  outcome latency {:>9.1} ms p50, {:.1} ms p99",
         percentile(&took, 50),
         percentile(&took, 99)
+    );
+    println!(
+        "  ack latency     {:>9.1} ms p50, {:.1} ms p99 (Prefer: respond-async)",
+        percentile(&acks, 50),
+        percentile(&acks, 99)
     );
     let names = ["service", "nats-server", "postgres", "simulators"];
     for (name, (after, before)) in names.iter().zip(after.iter().zip(before)) {
@@ -258,6 +264,49 @@ async fn main() {
         lost + twice + strangers + wrong.len() == 0,
         "texts went astray"
     );
+}
+
+/// How long a caller waits who only wants to know that the text is stored. The texts are a manager's
+/// business, so that none of them reaches a phone.
+async fn acknowledgements(
+    client: &reqwest::Client,
+    url: &str,
+    texts: usize,
+    in_flight: usize,
+) -> Vec<Duration> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let workers: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (client, next, url) = (client.clone(), next.clone(), url.to_owned());
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= texts / 3 {
+                        return took;
+                    }
+                    let body = json!({"tenant_id": format!("t203{n:07}"), "phone_number": format!("+1203{n:07}"),
+                        "content": "I already paid this", "conversation_id": format!("a{n}")});
+                    let sent = Instant::now();
+                    let answer = client
+                        .post(format!("{url}/orchestrate/sms-received"))
+                        .header("Prefer", "respond-async")
+                        .json(&body)
+                        .send()
+                        .await
+                        .expect("an answer");
+                    assert_eq!(answer.status().as_u16(), 202);
+                    took.push(sent.elapsed());
+                }
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    for worker in workers {
+        took.extend(worker.await.expect("a worker"));
+    }
+    took.sort_unstable();
+    took
 }
 
 fn free_port() -> u16 {

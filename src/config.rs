@@ -249,7 +249,7 @@ fn stages(env: &Env) -> StageSettings {
             Confidence::ONE
         })
     };
-    let min_weekly = Cents::parse(&env.text("MIN_WEEKLY_PAYMENT", "25")).unwrap_or_else(|| {
+    let min_weekly = Cents::parse(&env.text("MIN_WEEKLY_PAYMENT", "25")).unwrap_or_else(|_| {
         env.fault("MIN_WEEKLY_PAYMENT", "must be an amount in dollars");
         Cents(2500)
     });

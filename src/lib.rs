@@ -12,11 +12,13 @@
 //! - [`store`] has SQL and nothing else
 //! - [`ops`]: settings' helpers, metrics, the sidecar
 
+pub mod analyze;
 pub mod bridge;
 pub mod config;
 pub mod contracts;
 pub mod domain;
 pub mod engine;
+pub mod evaluation;
 pub mod events;
 pub mod neighbours;
 pub mod ops;

@@ -37,6 +37,24 @@ enum Command {
     },
     /// Brings the database up to date. Needs a direct connection, not a transaction-mode pooler.
     Migrate,
+    /// Reads texts from standard input, one a line or JSONL with `id`, `text` and optional
+    /// `reference_date`, and writes what they say as JSONL. Needs no servers.
+    Analyze {
+        /// The day relative dates count from; today when left out.
+        #[arg(long)]
+        reference_date: Option<chrono::NaiveDate>,
+    },
+    /// Measures the reader on a labelled file: precision, recall and F1 per field and trigger.
+    Evaluate {
+        /// JSONL in the format of the labelling guide.
+        file: std::path::PathBuf,
+        /// Exits with 1 when a figure is below: `plan_exact=0.93` for F1, `recall:opt_out=1`.
+        #[arg(long)]
+        floor: Vec<String>,
+        /// Does not list the misses.
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Asks the sidecar on this machine whether it is ready: for container health checks.
     Healthcheck,
     /// Writes the event schemas and the AsyncAPI document into a folder (see `make contracts`).
@@ -77,11 +95,14 @@ fn start(cli: Cli) -> anyhow::Result<()> {
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
-    if let Command::Contracts { folder } = &command {
-        return orchestrator::contracts::write(folder);
-    }
-    if let Command::Healthcheck = &command {
-        return healthcheck(&Env::of_process()).await;
+    match &command {
+        Command::Contracts { folder } => return orchestrator::contracts::write(folder),
+        Command::Healthcheck => return healthcheck(&Env::of_process()).await,
+        Command::Analyze { reference_date } => return analyze(*reference_date),
+        Command::Evaluate { file, floor, quiet } => {
+            return orchestrator::evaluation::report(file, floor, *quiet);
+        }
+        _ => {}
     }
     let config = Config::read(&Env::of_process())?;
     telemetry::start(&config.log);
@@ -115,8 +136,18 @@ async fn run(command: Command) -> anyhow::Result<()> {
             tracing::info!("the database is up to date");
             Ok(())
         }
-        Command::Contracts { .. } | Command::Healthcheck => Ok(()),
+        // Done before the settings were read: these need none.
+        _ => Ok(()),
     }
+}
+
+fn analyze(reference_date: Option<chrono::NaiveDate>) -> anyhow::Result<()> {
+    let reference = reference_date.unwrap_or_else(|| chrono::Utc::now().date_naive());
+    let input = std::io::BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+    let output = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let counts = orchestrator::analyze::analyze(input, output, reference)?;
+    eprintln!("{} read, {} failed", counts.read, counts.failed);
+    Ok(())
 }
 
 /// Needs no settings but the port: a health check must not fail because a secret is unset.

@@ -202,7 +202,7 @@ fn context(stored: &Value) -> Value {
     let dollars = |value: &Value| {
         value
             .as_i64()
-            .map(|cents| crate::domain::Cents(cents).dollars())
+            .map(|cents| crate::domain::Cents(cents).as_dollars_f64())
     };
     let tenant = if tenant.is_null() {
         Value::Null
@@ -246,9 +246,9 @@ fn item(bridge: &Bridge, draft: &Draft, delivery: Option<&Delivery>) -> Value {
         let weeks = plan.weeks.map(i64::from);
         json!({
             "payment_plan_id": null,
-            "weekly_amount": plan.weekly_amount.dollars(),
+            "weekly_amount": plan.weekly_amount.as_dollars_f64(),
             "weeks": weeks,
-            "total_amount": weeks.map(|w| crate::domain::Cents(plan.weekly_amount.0.saturating_mul(w)).dollars()),
+            "total_amount": weeks.map(|w| crate::domain::Cents(plan.weekly_amount.0.saturating_mul(w)).as_dollars_f64()),
             "status": null,
         })
     });

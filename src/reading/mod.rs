@@ -1,174 +1,194 @@
-//! What a text says: keywords, triggers, offers. Pure: no I/O, no clock, no model.
+//! The deterministic reader of inbound texts (labelling guide, whole document).
+//!
+//! A text is folded and tokenized once; tokens are grouped into amounts, periods, durations and
+//! dates; cue phrases around amounts decide what the sender does with them; phrase tables find the
+//! triggers. Every phrase is data in `data/`; the code holds the grammar only. A text costs a few
+//! microseconds and the work is linear in its length.
 
-use crate::domain::{EscalationType, PlanOffer};
+mod amounts;
+mod context;
+mod dates;
+mod durations;
+mod figures;
+mod fold;
+mod keywords;
+mod language;
+mod lexicon;
+mod model;
+mod numbers;
+mod offers;
+mod pattern;
+mod plan;
+mod promise;
+mod script;
+mod stance;
+mod terms;
+mod tokens;
+mod triggers;
+mod units;
+mod words;
 
-/// What was found in one text.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+use chrono::NaiveDate;
+
+pub use keywords::Keyword;
+pub use language::LanguageGuess;
+pub use plan::PlanOffer;
+pub use promise::Promise;
+pub use triggers::{Trigger, TriggerHit};
+
+use crate::domain::money::Cents;
+
+/// Offers longer than this many weeks are unrealistic (labelling guide §3).
+const LONGEST_REALISTIC_WEEKS: u32 = 12;
+/// Offers below this weekly amount are unrealistic (labelling guide §3).
+const SMALLEST_REALISTIC: Cents = Cents::from_dollars(25);
+
+/// What one text says. All spans are byte ranges of the text on character boundaries.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The sender does not want texts.
-    pub opt_out: Option<OptOut>,
-    /// What belongs to a person.
-    pub triggers: Vec<EscalationType>,
-    /// Recurring payments the sender offers.
+    /// The tenant's own present offer of recurring payments (§1).
     pub plan: Option<PlanOffer>,
+    /// A promise of one payment (§2); never together with a plan.
+    pub promise: Option<Promise>,
+    /// Triggers in name order, one hit each (§3).
+    pub triggers: Vec<TriggerHit>,
+    /// The keyword the whole message consists of.
+    pub keyword: Option<Keyword>,
+    /// Language of the message (§4).
+    pub language: LanguageGuess,
+    /// Whether a person should look at the plan or promise (guide, "needs_review").
+    pub needs_review: bool,
 }
 
-/// How an opt-out was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptOut {
-    /// A keyword that carriers know, alone.
-    Keyword,
-    /// In the sender's own words.
-    Wording,
-}
-
-const STOP: &[&str] = &[
-    "stop",
-    "stopall",
-    "stop all",
-    "unsubscribe",
-    "cancel",
-    "end",
-    "quit",
-    "revoke",
-    "optout",
-    "opt out",
-    "alto",
-    "parar",
-    "cancelar",
-    "arret",
-    "td",
-    "remove",
-];
-
-const WORDING: &[&str] = &[
-    "stop texting",
-    "stop messaging",
-    "stop contacting",
-    "leave me alone",
-    "take me off your list",
-    "do not contact me",
-    "no me escriban",
-];
-
-const TRIGGERS: &[(EscalationType, &[&str])] = &[
-    (
-        EscalationType::SelfHarm,
-        &[
-            "kill myself",
-            "end my life",
-            "suicide",
-            "want to die",
-            "matarme",
-            "suicidarme",
-        ],
-    ),
-    (
-        EscalationType::AttorneyRepresented,
-        &[
-            "my attorney",
-            "my lawyer is",
-            "i have a lawyer",
-            "i have an attorney",
-            "tengo abogado",
-        ],
-    ),
-    (
-        EscalationType::LegalThreat,
-        &["sue you", "see you in court", "demandar"],
-    ),
-    (
-        EscalationType::Bankruptcy,
-        &["bankruptcy", "chapter 7", "chapter 13", "bancarrota"],
-    ),
-    (
-        EscalationType::HostileLanguage,
-        &[
-            "crooks", "fuck you", "f you", "scammers", "thieves", "slumlord", "ladrones",
-        ],
-    ),
-    (
-        EscalationType::PaymentDispute,
-        &[
-            "i don't owe",
-            "i dont owe",
-            "already paid",
-            "wrong amount",
-            "not my balance",
-            "no debo",
-        ],
-    ),
-    (
-        EscalationType::WrongNumber,
-        &["wrong number", "wrong person", "numero equivocado"],
-    ),
-    (
-        EscalationType::SupervisorRequest,
-        &["your manager", "a manager", "supervisor", "su gerente"],
-    ),
-    (
-        EscalationType::MediaOrRegulatorThreat,
-        &["channel 7", "the news", "better business bureau", "cfpb"],
-    ),
-    (
-        EscalationType::Hardship,
-        &["lost my job", "hospital", "perdi mi trabajo"],
-    ),
-];
-
-/// Reads one text.
-pub fn read(text: &str) -> Reading {
-    let words: Vec<String> = text
-        .to_lowercase()
-        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
-    let flat = format!(" {} ", words.join(" "));
-    let says = |phrase: &&str| flat.contains(&format!(" {phrase} "));
-    let opt_out = if STOP.contains(&flat.trim()) {
-        Some(OptOut::Keyword)
-    } else if WORDING.iter().any(says) {
-        Some(OptOut::Wording)
-    } else {
-        None
-    };
-    let triggers = TRIGGERS
-        .iter()
-        .filter(|(_, phrases)| phrases.iter().any(says))
-        .map(|(trigger, _)| *trigger)
-        .collect();
-    Reading {
-        opt_out,
-        triggers,
-        plan: None,
+impl Reading {
+    /// Whether a trigger was found.
+    #[must_use]
+    pub fn has(&self, trigger: Trigger) -> bool {
+        self.triggers.iter().any(|t| t.trigger == trigger)
     }
+}
+
+/// Compiles the embedded tables now instead of at the first text.
+pub fn warm_up() {
+    std::sync::LazyLock::force(&model::MODEL);
+}
+
+/// Reads one text. Never fails and never panics; `reference` is the day relative dates count from,
+/// in the company's time zone. Text beyond about 5,000 characters is ignored.
+#[must_use]
+pub fn read(text: &str, reference: NaiveDate) -> Reading {
+    let model = &*model::MODEL;
+    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let keyword = keywords::read(&tokens, text, model);
+    let mut triggers = triggers::read(&tokens, model);
+    let language = match keyword {
+        Some(_) => LanguageGuess {
+            code: keywords::language(&tokens, model),
+            confidence: 1.0,
+        },
+        None => language::guess(text),
+    };
+    let (mut plan, mut promise) = (None, None);
+    match keyword {
+        Some(k) => apply_keyword(k, &mut triggers, text),
+        None => {
+            let context = context::Context::new(text, &tokens, model);
+            let candidates = offers::find(&context);
+            plan = plan::read(&context, reference);
+            if plan.is_none() {
+                promise = promise::read(&context, &candidates, reference);
+            }
+        }
+    }
+    if let Some(p) = &plan
+        && (p.weeks.is_some_and(|w| w > LONGEST_REALISTIC_WEEKS)
+            || p.weekly_amount < SMALLEST_REALISTIC)
+    {
+        triggers.push(TriggerHit {
+            trigger: Trigger::UnrealisticProposal,
+            span: p.span.clone(),
+            reason: "plan_limits",
+        });
+        triggers.sort_by_key(|t| t.trigger.as_str());
+    }
+    let needs_review = plan.as_ref().is_some_and(|p| p.needs_review)
+        || promise.as_ref().is_some_and(|p| p.needs_review);
+    Reading {
+        plan,
+        promise,
+        triggers,
+        keyword,
+        language,
+        needs_review,
+    }
+}
+
+/// A keyword is the whole message, so nothing else is read into it.
+fn apply_keyword(keyword: Keyword, triggers: &mut Vec<TriggerHit>, text: &str) {
+    let trigger = match keyword {
+        Keyword::Stop => Trigger::OptOut,
+        Keyword::Help => Trigger::HelpRequest,
+        Keyword::Start => {
+            triggers.clear();
+            return;
+        }
+    };
+    triggers.clear();
+    let start = text.len() - text.trim_start().len();
+    triggers.push(TriggerHit {
+        trigger,
+        span: start..text.trim_end().len().max(start),
+        reason: "keyword",
+    });
+}
+
+/// The words of a text, folded: lower case, without marks. For comparing labels.
+#[must_use]
+pub fn plain_words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        match fold::fold(c) {
+            fold::Folded::Letter(l) => {
+                if let Some(word) = words.last_mut() {
+                    word.push(l);
+                }
+            }
+            fold::Folded::Digit(d) => {
+                if let Some(word) = words.last_mut() {
+                    word.push(char::from(b'0' + d));
+                }
+            }
+            fold::Folded::Nothing | fold::Folded::Apostrophe => {}
+            fold::Folded::Mark(_) => words.push(String::new()),
+        }
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
+
+/// How a text was grouped and which cues were found, for people who extend the tables.
+#[must_use]
+pub fn trace(text: &str) -> String {
+    use std::fmt::Write as _;
+    let model = &*model::MODEL;
+    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let c = context::Context::new(text, &tokens, model);
+    let mut out = String::new();
+    for (i, u) in c.units.iter().enumerate() {
+        let words = text.get(c.bytes(i..i + 1)).unwrap_or("");
+        let _ = writeln!(out, "{i} {words:?} {:?}", u.entity);
+    }
+    for q in &c.cues {
+        let words = text.get(c.bytes(q.start..q.end)).unwrap_or("");
+        let _ = writeln!(out, "{:?} {:?} {words:?}", q.kind, q.side);
+    }
+    let candidates = offers::find(&c);
+    for o in &candidates {
+        let stance = stance::judge(&c, o.money, o.start, o.end, &candidates);
+        let _ = writeln!(out, "{o:?} {stance:?}");
+    }
+    out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_keyword_alone_stops_and_inside_a_sentence_does_not() {
-        assert_eq!(read(" Stop! ").opt_out, Some(OptOut::Keyword));
-        assert_eq!(
-            read("please stop texting me").opt_out,
-            Some(OptOut::Wording)
-        );
-        assert_eq!(read("I can't stop by today").opt_out, None);
-        assert_eq!(read("can you cancel my appointment").opt_out, None);
-    }
-
-    #[test]
-    fn triggers_match_whole_words() {
-        assert_eq!(
-            read("I will sue you").triggers,
-            [EscalationType::LegalThreat]
-        );
-        assert_eq!(
-            read("there is an issue with the courtesy desk").triggers,
-            []
-        );
-    }
-}
+mod tests;

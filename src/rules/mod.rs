@@ -1,4 +1,5 @@
 //! What may be done. Pure: facts and settings in, a verdict out.
 
+pub mod plan;
 pub mod prompt;
 pub mod routing;

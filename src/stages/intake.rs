@@ -3,16 +3,18 @@
 //! in: `sms.received` · out: `turn.opened`, `escalation.raised`, `consent.revoked`, `approval.superseded`
 
 mod arrived;
+mod heard;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use self::arrived::Arrived;
+use self::heard::Heard;
 use super::handover::HandoverSettings;
 use crate::domain::{Action, EscalationType};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{Direction, SmsReceived};
-use crate::reading::{self, Reading};
+use crate::reading;
 use crate::store::conversations::{ConversationUpdate, NewConversation};
 use crate::store::{Case, ConsentUse, DraftRef, Needs, SameText};
 
@@ -36,13 +38,15 @@ type Event = Incoming<SmsReceived>;
 impl Stage for Intake {
     const NAME: &'static str = "intake";
     type In = SmsReceived;
-    type Found = Reading;
+    type Found = Heard;
 
-    async fn gather(&self, event: &Event, _io: &Io) -> Result<Reading, StageError> {
-        Ok(reading::read(&event.body.content))
+    async fn gather(&self, event: &Event, _io: &Io) -> Result<Heard, StageError> {
+        // The day relative dates count from; UTC, because nothing that is decided here depends on it.
+        let today = event.envelope.received_at.date_naive();
+        Ok(Heard::in_text(&reading::read(&event.body.content, today)))
     }
 
-    fn needs(&self, event: &Event, reading: &Reading) -> Needs {
+    fn needs(&self, event: &Event, heard: &Heard) -> Needs {
         let sms = &event.body;
         let create = NewConversation {
             id: sms.conversation_id.clone(),
@@ -57,7 +61,7 @@ impl Stage for Intake {
                 ..Needs::default()
             };
         }
-        let consent = if reading.opt_out.is_some() {
+        let consent = if heard.opt_out.is_some() {
             ConsentUse::Change
         } else {
             ConsentUse::Read
@@ -74,13 +78,7 @@ impl Stage for Intake {
         }
     }
 
-    fn decide(
-        &self,
-        event: &Event,
-        reading: &Reading,
-        case: &Case,
-        now: DateTime<Utc>,
-    ) -> Decision {
+    fn decide(&self, event: &Event, heard: &Heard, case: &Case, now: DateTime<Utc>) -> Decision {
         let sms = &event.body;
         let Some(conversation) = &case.conversation else {
             return Decision::retry(
@@ -105,16 +103,16 @@ impl Stage for Intake {
         }
         let text = Arrived {
             event,
-            reading,
+            heard,
             case,
             conversation,
             now,
         };
         // Before anything else, opt-outs included (§12.14).
-        if reading.triggers.contains(&EscalationType::SelfHarm) {
+        if heard.triggers.contains(&EscalationType::SelfHarm) {
             return text.crisis(&self.handover);
         }
-        if let Some(how) = reading.opt_out {
+        if let Some(how) = heard.opt_out {
             return text.opt_out(how, &self.handover);
         }
         if case.opted_out {

@@ -230,7 +230,7 @@ fn read_plan_line(line: &str) -> Option<PlanOffer> {
     };
     Some(PlanOffer {
         weekly_amount: field("weekly")
-            .and_then(Cents::parse)
+            .and_then(|text| Cents::parse(text).ok())
             .filter(|cents| cents.0 > 0)?,
         weeks: field("weeks").and_then(|weeks| weeks.parse().ok()),
     })

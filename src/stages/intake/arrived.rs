@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
+use super::heard::{Heard, OptOut};
 use super::{Event, content_key};
 use crate::domain::{
     Action, ConversationId, EscalationType, OpenText, Outcome, StepName, WorkflowId, WorkflowStatus,
 };
 use crate::engine::{Decision, Reply};
 use crate::events::{ApprovalSuperseded, ConsentRevoked, SmsReceived, Turn, TurnOpened};
-use crate::reading::{OptOut, Reading};
 use crate::stages::handover::{Handover, HandoverSettings};
 use crate::store::consents::ConsentChange;
 use crate::store::conversations::{Conversation, ConversationUpdate};
@@ -21,7 +21,7 @@ use crate::store::{Case, Change};
 /// A new text of a tenant, with everything its fate depends on.
 pub(super) struct Arrived<'a> {
     pub(super) event: &'a Event,
-    pub(super) reading: &'a Reading,
+    pub(super) heard: &'a Heard,
     pub(super) case: &'a Case,
     pub(super) conversation: &'a Conversation,
     pub(super) now: DateTime<Utc>,
@@ -59,8 +59,8 @@ impl Arrived<'_> {
                 phone: sms.phone_number.clone(),
                 tenant_id: sms.tenant_id.clone(),
                 content: sms.content.clone(),
-                triggers: self.reading.triggers.clone(),
-                plan: self.reading.plan,
+                triggers: self.heard.triggers.clone(),
+                plan: self.heard.plan,
                 sent_at: sms.timestamp,
                 received_at: envelope.received_at,
                 metadata: sms.metadata.clone(),
@@ -110,8 +110,8 @@ impl Arrived<'_> {
             content: self.sms().content.clone(),
             received_at: self.event.envelope.received_at,
             arrival: self.event.envelope.arrival,
-            triggers: self.reading.triggers.clone(),
-            plan: self.reading.plan,
+            triggers: self.heard.triggers.clone(),
+            plan: self.heard.plan,
         };
         let mut texts = self.case.open_texts.clone();
         texts.push(own);
@@ -279,7 +279,7 @@ impl Arrived<'_> {
 
     /// A person is told at once; no model is asked.
     pub(super) fn crisis(&self, settings: &HandoverSettings) -> Decision {
-        let revoked = match self.reading.opt_out {
+        let revoked = match self.heard.opt_out {
             Some(how) => self.revoke(how),
             None => Decision::nothing("only a call for help"),
         };

@@ -2,10 +2,10 @@ mod arrivals;
 mod refusal;
 mod turns;
 
+use super::heard::OptOut;
 use super::*;
 use crate::domain::{ConversationId, OpenText, Outcome, WorkflowId, WorkflowStatus};
 use crate::events::{ApprovalSuperseded, ConsentRevoked, Turn, TurnOpened};
-use crate::reading::OptOut;
 use crate::stages::testing::{self, conversation_id, inbox, incoming, phone, tenant_id};
 use crate::store::consents::ConsentChange;
 use crate::store::conversations::Conversation;
@@ -40,25 +40,25 @@ fn sms(number: u32, content: &str) -> Event {
 }
 
 /// A text in which the reader found nothing special.
-fn plain() -> Reading {
-    Reading::default()
+fn plain() -> Heard {
+    Heard::default()
 }
 
-fn opting_out(how: OptOut) -> Reading {
-    Reading {
+fn opting_out(how: OptOut) -> Heard {
+    Heard {
         opt_out: Some(how),
-        ..Reading::default()
+        ..Heard::default()
     }
 }
 
-fn in_danger() -> Reading {
-    Reading {
+fn in_danger() -> Heard {
+    Heard {
         triggers: vec![EscalationType::SelfHarm],
-        ..Reading::default()
+        ..Heard::default()
     }
 }
 
-fn decide(event: &Event, reading: &Reading, case: &Case) -> Decision {
+fn decide(event: &Event, reading: &Heard, case: &Case) -> Decision {
     let now = event.envelope.received_at + TimeDelta::seconds(1);
     let decision = stage().decide(event, reading, case, now);
     testing::assert_no_row_twice(&decision);

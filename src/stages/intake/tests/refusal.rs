@@ -117,7 +117,7 @@ fn an_opted_out_numbers_text_is_kept_and_never_answered() {
     let triggers = vec![EscalationType::LegalThreat];
     for reading in [
         plain(),
-        Reading {
+        Heard {
             triggers,
             ..plain()
         },
@@ -138,7 +138,7 @@ fn an_opted_out_numbers_text_is_kept_and_never_answered() {
 
 #[test]
 fn danger_comes_before_everything_and_reaches_a_person_only() {
-    let both = Reading {
+    let both = Heard {
         opt_out: Some(OptOut::Wording),
         ..in_danger()
     };
@@ -174,7 +174,7 @@ fn danger_comes_before_everything_and_reaches_a_person_only() {
 
 #[test]
 fn an_opt_out_said_in_danger_is_announced_like_any_other() {
-    let both = Reading {
+    let both = Heard {
         opt_out: Some(OptOut::Wording),
         ..in_danger()
     };

@@ -1,0 +1,175 @@
+//! Amounts of money (labelling guide §1.2 last line, §1.7, §1.8).
+
+use super::lexicon::sym;
+use super::numbers::Number;
+use super::tokens::Figure;
+use super::units::{Entity, Grouper, Money};
+use super::words::Class;
+use crate::domain::money::Cents;
+
+/// Bare figures below this many hundredths are counts, not dollars: nobody offers "4 a week", but
+/// "2 a day" is how medicine and cigarettes are told.
+const SMALLEST_BARE: i64 = 500;
+
+/// The amount that starts at a token, with the token after it.
+pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
+    let lead = g.is(at, Class::RangeLead);
+    let mut start = at;
+    if lead {
+        start = at + 1;
+    }
+    if let Some(Figure::Range(low, _)) = figure(g, start) {
+        let end = currency(g, start + 1);
+        let counted = g.is(end, Class::Counted) && end == start + 1;
+        if counted || !fits(g, at, start) {
+            return None;
+        }
+        return money(low, true, end > start + 1, end);
+    }
+    let (first, mut end, marked) = one(g, start)?;
+    let (mut low, mut range, mut marked) = (first.hundredths, false, marked);
+    if !lead && !fits(g, at, start) && !marked {
+        return None;
+    }
+    if (g.is(end, Class::RangeJoin) || lead && g.is(end, Class::And))
+        && let Some((second, second_end, second_marked)) = one(g, end + 1)
+    {
+        // "a" joins only figures of like size ("de 60 a 80"); "50 a 2" is something else.
+        let like = second.hundredths.saturating_mul(10) >= low
+            && second.hundredths <= low.saturating_mul(10);
+        let choice = g.is(end, Class::Or) || lead;
+        let bare = second_marked || second.hundredths >= SMALLEST_BARE;
+        let counted = !second_marked && g.is(second_end, Class::Counted);
+        if like && bare && !counted && (choice || second.hundredths > low) {
+            low = low.min(second.hundredths);
+            range = true;
+            marked |= second_marked;
+            end = second_end;
+        }
+    }
+    if lead && !range {
+        return None;
+    }
+    if !marked && !range {
+        if low < SMALLEST_BARE || g.is(end, Class::Counted) && !names_a_period(g, end, low) {
+            return None;
+        }
+        if g.sym(end) == sym::PERCENT || is_phone(g, start, end) || is_year(g, at, low) {
+            return None;
+        }
+        // `14B`: a letter stuck to the figure that is no known unit of money or time.
+        if g.tokens.get(end).is_some_and(|t| {
+            t.glued
+                && (t.sym == sym::UNKNOWN || t.end - t.start == 1)
+                && g.text.as_bytes()[t.start].is_ascii_alphabetic()
+                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "p" | "n")
+        }) {
+            return None;
+        }
+    }
+    money(low, range, marked, end)
+}
+
+fn money(low: i64, range: bool, marked: bool, end: usize) -> Option<(Money, usize)> {
+    (low > 0).then_some((
+        Money {
+            amount: Cents::new(low),
+            range,
+            marked,
+        },
+        end,
+    ))
+}
+
+fn figure(g: &Grouper, at: usize) -> Option<Figure> {
+    g.tokens.get(at).and_then(|t| t.figure)
+}
+
+/// One figure with its marks: `$75`, `75$`, `75 bucks`.
+fn one(g: &Grouper, at: usize) -> Option<(Number, usize, bool)> {
+    let signed = g.sym(at) == sym::DOLLAR;
+    let number = g.number(if signed { at + 1 } else { at })?;
+    let end = currency(g, number.end);
+    let marked = signed || end > number.end || number.grouped && number.hundredths >= 10_000;
+    Some((number, end, marked))
+}
+
+fn currency(g: &Grouper, at: usize) -> usize {
+    if g.sym(at) == sym::DOLLAR
+        && !g
+            .tokens
+            .get(at + 1)
+            .is_some_and(|t| t.glued && t.figure.is_some())
+        || g.is(at, Class::Currency)
+    {
+        at + 1
+    } else if g.is(at, Class::Of) && g.is(at + 1, Class::Currency) {
+        at + 2
+    } else {
+        at
+    }
+}
+
+/// "75wk", "85 wk for 5 wks": the noun after the figure is a period, for nobody counts so many weeks.
+fn names_a_period(g: &Grouper, at: usize, hundredths: i64) -> bool {
+    let time = g.is(at, Class::Week) || g.is(at, Class::Month);
+    time && (hundredths > 6_000 || g.tokens.get(at).is_some_and(|t| t.glued) && hundredths > 2_600)
+}
+
+/// Whether the words before allow a bare figure to be an amount.
+fn fits(g: &Grouper, at: usize, start: usize) -> bool {
+    if at == 0 {
+        return true;
+    }
+    let before = at - 1;
+    if matches!(g.sym(before), sym::HASH | sym::COLON)
+        && g.is(before.wrapping_sub(1), Class::Numbered)
+        || g.sym(before) == sym::HASH
+        || g.is(before, Class::Numbered)
+    {
+        return false;
+    }
+    // A letter stuck to the front: `B14`, `apt3`.
+    let glued_word = g.tokens[start].glued
+        && g.text.as_bytes()[g.tokens[before].start].is_ascii_alphabetic()
+        && !g.text[g.tokens[before].start..g.tokens[before].end].eq_ignore_ascii_case("x");
+    let previous_is_number = matches!(g.units.last().map(|u| u.entity), Some(Entity::Number(_)))
+        && !g.tokens[start].glued;
+    // "9 to 5 every day": the second end of a span that is no range of amounts.
+    let span_end = g.is(before, Class::RangeJoin)
+        && matches!(
+            g.units.iter().rev().nth(1).map(|u| u.entity),
+            Some(Entity::Number(_) | Entity::Money(_))
+        )
+        && !g.is(before, Class::Or);
+    !(span_end || glued_word || previous_is_number && is_phone(g, before, before + 1))
+}
+
+/// `555 0121`: three digits and four, or a figure followed by a dash and a longer one.
+fn is_phone(g: &Grouper, start: usize, end: usize) -> bool {
+    let digits = |at: usize| {
+        g.tokens
+            .get(at)
+            .filter(|t| t.figure.is_some())
+            .map_or(0, |t| t.end - t.start)
+    };
+    let (own, next) = (digits(start), digits(end));
+    let before = start.checked_sub(1).map_or(0, digits);
+    own == 3 && next >= 3
+        || own == 4 && before == 3
+        || own == 3 && before == 3
+        || own == 3
+            && g.sym(end) == sym::COMMA
+            && digits(end + 1) == 3
+            && g.tokens.get(end).is_some_and(|t| t.glued)
+}
+
+/// A year after a month, `in` or `since`.
+fn is_year(g: &Grouper, at: usize, hundredths: i64) -> bool {
+    (199_000..=203_900).contains(&hundredths)
+        && at > 0
+        && (g.is(at - 1, Class::MonthName)
+            || g.is(at - 1, Class::LeadCut)
+            || g.is(at - 1, Class::LeadKeep)
+            || matches!(g.units.last().map(|u| u.entity), Some(Entity::Date(_))))
+}

@@ -1,0 +1,123 @@
+//! Keywords that are a whole message: STOP, HELP, START and their kin (labelling guide §3 opt_out,
+//! help_request; carrier keyword lists).
+
+use super::lexicon::{Sym, sym};
+use super::model::Model;
+use super::tokens::Token;
+
+/// A message that is nothing but a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyword {
+    /// STOP, UNSUBSCRIBE, ALTO …: no more texts.
+    Stop,
+    /// HELP, INFO, AYUDA.
+    Help,
+    /// START or UNSTOP only: a "yes" answers a question, it does not renew a consent.
+    Start,
+}
+
+/// Language of a keyword message (labelling guide §4).
+pub(crate) fn language(tokens: &[Token], model: &Model) -> &'static str {
+    let spanish = [
+        "alto", "parar", "pare", "cancelar", "ayuda", "ayudame", "ayudeme",
+    ];
+    let portuguese = model.lexicon.get("ajuda");
+    if tokens.iter().any(|t| Some(t.sym) == portuguese) {
+        return "pt";
+    }
+    let is_spanish = tokens
+        .iter()
+        .any(|t| spanish.iter().any(|w| model.lexicon.get(w) == Some(t.sym)));
+    if is_spanish { "es" } else { "en" }
+}
+
+impl Keyword {
+    /// Lower-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Help => "help",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// Keywords by kind; several words are one keyword written apart ("OPT OUT").
+const KEYWORDS: &[(&[&str], Keyword)] = &[
+    (&["stop"], Keyword::Stop),
+    (&["stopall"], Keyword::Stop),
+    (&["stop", "all"], Keyword::Stop),
+    (&["stop", "now"], Keyword::Stop),
+    (&["unsubscribe"], Keyword::Stop),
+    (&["cancel"], Keyword::Stop),
+    (&["end"], Keyword::Stop),
+    (&["quit"], Keyword::Stop),
+    (&["revoke"], Keyword::Stop),
+    (&["optout"], Keyword::Stop),
+    (&["opt", "out"], Keyword::Stop),
+    (&["remove"], Keyword::Stop),
+    (&["alto"], Keyword::Stop),
+    (&["parar"], Keyword::Stop),
+    (&["pare"], Keyword::Stop),
+    (&["cancelar"], Keyword::Stop),
+    (&["arret"], Keyword::Stop),
+    (&["help"], Keyword::Help),
+    (&["info"], Keyword::Help),
+    (&["ayuda"], Keyword::Help),
+    (&["help", "me"], Keyword::Help),
+    (&["ayudame"], Keyword::Help),
+    (&["ayudeme"], Keyword::Help),
+    (&["ajuda"], Keyword::Help),
+    (&["start"], Keyword::Start),
+    (&["unstop"], Keyword::Start),
+];
+
+const COURTESY: &[&str] = &[
+    "please", "thanks", "thank", "you", "por", "favor", "gracias", "porfavor", "porfa", "obrigado",
+];
+
+/// The keyword a message consists of, ignoring case, spacing, punctuation, emoji and courtesy.
+pub(crate) fn read(tokens: &[Token], text: &str, model: &Model) -> Option<Keyword> {
+    if tokens.len() > 24 {
+        return None;
+    }
+    let id = |w: &str| model.lexicon.get(w);
+    let courtesy: Vec<Option<Sym>> = COURTESY.iter().map(|w| id(w)).collect();
+    let words: Vec<Sym> = tokens
+        .iter()
+        .map(|t| t.sym)
+        .filter(|s| *s == sym::UNKNOWN || *s == sym::NUM || *s >= sym::FIRST_WORD)
+        .filter(|s| !courtesy.contains(&Some(*s)))
+        .collect();
+    let found = KEYWORDS.iter().find(|(keyword, _)| {
+        // The same keyword repeated ("STOP STOP STOP") is still only the keyword.
+        !words.is_empty()
+            && words.len().is_multiple_of(keyword.len())
+            && words.chunks(keyword.len()).all(|chunk| {
+                chunk
+                    .iter()
+                    .zip(keyword.iter())
+                    .all(|(s, w)| id(w) == Some(*s) && *s != sym::UNKNOWN)
+            })
+    });
+    if let Some((_, keyword)) = found {
+        return Some(*keyword);
+    }
+    // "S T O P": single letters, as some phones and people space them.
+    let letters: String = tokens
+        .iter()
+        .filter(|t| t.end - t.start == 1)
+        .map(|t| text[t.start..t.end].to_ascii_lowercase())
+        .filter(|l| l.bytes().all(|b| b.is_ascii_alphabetic()))
+        .collect();
+    let spaced = letters.len() == words.len() && letters.len() >= 3;
+    spaced
+        .then(|| {
+            KEYWORDS
+                .iter()
+                .find(|(k, _)| k.len() == 1 && k[0] == letters)
+                .map(|(_, k)| *k)
+        })
+        .flatten()
+}

@@ -1,0 +1,112 @@
+//! The embedded data, compiled once.
+
+use std::sync::LazyLock;
+
+use super::lexicon::Lexicon;
+use super::numbers::NumberWords;
+use super::pattern::{Fault, Table, TableBuilder};
+use super::tokens::Masks;
+use super::words::WordClasses;
+
+/// Everything the reader knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub lexicon: Lexicon,
+    pub masks: Masks,
+    pub numbers: NumberWords,
+    pub classes: WordClasses,
+    pub periods: Table,
+    pub dates: Table,
+    pub cues: Table,
+    pub triggers: Table,
+    /// Lines of the data files that could not be compiled; a test proves there are none.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub faults: Vec<(&'static str, Vec<Fault>)>,
+}
+
+/// Compiled on first use, a few milliseconds.
+pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(Model::build);
+
+const TRIGGER_FILES: &[&str] = &[
+    include_str!("data/triggers_classes.txt"),
+    include_str!("data/opt_out.txt"),
+    include_str!("data/self_harm.txt"),
+    include_str!("data/hostile.txt"),
+    include_str!("data/dispute.txt"),
+    include_str!("data/legal.txt"),
+    include_str!("data/hardship.txt"),
+    include_str!("data/requests.txt"),
+    include_str!("data/third_parties.txt"),
+    include_str!("data/portuguese.txt"),
+];
+
+impl Model {
+    fn build() -> Self {
+        let mut lexicon = Lexicon::new();
+        lexicon.load_variants(include_str!("data/variants.txt"));
+        let numbers = NumberWords::load(include_str!("data/numbers.txt"), &mut lexicon);
+        let (classes, unknown) = WordClasses::load(include_str!("data/classes.txt"), &mut lexicon);
+        let mut masks = Masks::default();
+        for word in include_str!("data/masked.txt").split_whitespace() {
+            masks.words.push((word.to_owned(), lexicon.intern(word)));
+        }
+        lexicon.intern("plus");
+        let mut builders = [
+            vec![include_str!("data/periods.txt")],
+            vec![include_str!("data/dates.txt")],
+            vec![include_str!("data/cues.txt")],
+            TRIGGER_FILES.to_vec(),
+        ]
+        .map(|files| {
+            let mut builder = TableBuilder::default();
+            for file in files {
+                builder.load(file, &mut lexicon);
+            }
+            Some(builder)
+        });
+        // Tables are finished only now: their index by word needs the final number of words.
+        let mut faults = Vec::new();
+        let mut finish = |i: usize, name: &'static str| {
+            let (table, wrong) = builders[i].take().unwrap_or_default().finish(&lexicon);
+            faults.push((name, wrong));
+            table
+        };
+        let periods = finish(0, "periods");
+        let dates = finish(1, "dates");
+        let cues = finish(2, "cues");
+        let triggers = finish(3, "triggers");
+        for _name in unknown {
+            faults.push((
+                "classes",
+                vec![Fault {
+                    line: 0,
+                    what: "unknown class",
+                }],
+            ));
+        }
+        Self {
+            lexicon,
+            masks,
+            numbers,
+            classes,
+            periods,
+            dates,
+            cues,
+            triggers,
+            faults,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MODEL;
+
+    #[test]
+    fn every_line_of_the_data_compiles() {
+        for (name, faults) in &MODEL.faults {
+            assert!(faults.is_empty(), "{name}: {faults:?}");
+        }
+        assert_eq!(MODEL.classes.is_empty_class(), None);
+    }
+}

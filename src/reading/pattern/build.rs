@@ -1,0 +1,221 @@
+//! Compiling data files into a [`Table`].
+
+use std::collections::HashMap;
+
+use super::parse::{Node, Parser};
+use super::{Candidate, Label, Op, Pc, SetId, Table, Tag};
+use crate::reading::lexicon::{Lexicon, Sym};
+
+/// A mistake in an embedded table. Embedded data is proved by a test, so at run time a faulty line
+/// is left out instead of stopping the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub line: usize,
+    pub what: &'static str,
+}
+
+/// Builds one [`Table`] from one or more data files sharing definitions.
+#[derive(Debug, Default)]
+pub(crate) struct TableBuilder {
+    table: Table,
+    classes: HashMap<&'static str, Node>,
+    pub faults: Vec<Fault>,
+}
+
+impl TableBuilder {
+    /// Adds a data file.
+    pub(crate) fn load(&mut self, data: &'static str, lexicon: &mut Lexicon) {
+        for (index, line) in data.lines().enumerate() {
+            let line = line.split(" #").next().unwrap_or("").trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Err(what) = self.line(line, lexicon) {
+                self.faults.push(Fault {
+                    line: index + 1,
+                    what,
+                });
+            }
+        }
+    }
+
+    fn line(&mut self, line: &'static str, lexicon: &mut Lexicon) -> Result<(), &'static str> {
+        if let Some(header) = line.strip_prefix('[') {
+            let mut words = header
+                .strip_suffix(']')
+                .ok_or("unclosed header")?
+                .split_whitespace();
+            let name = words.next().ok_or("empty header")?;
+            self.table.labels.push(Label {
+                name,
+                reason: words.next().unwrap_or(name),
+            });
+            return Ok(());
+        }
+        if let Some(definition) = line.strip_prefix('@')
+            && let Some((name, body)) = definition.split_once(" = ")
+        {
+            let node = Parser::new(body, &self.classes, lexicon).alternatives()?;
+            self.classes.insert(name.trim(), node);
+            return Ok(());
+        }
+        let (exception, body) = match line.strip_prefix("- ") {
+            Some(body) => (true, body),
+            None => (false, line),
+        };
+        let label = self.table.labels.len().checked_sub(1).ok_or("no header")?;
+        let node = Parser::new(body, &self.classes, lexicon).sequence(false)?;
+        let mut firsts = Vec::new();
+        if first_syms(&node, &mut firsts) {
+            return Err("pattern can be empty or starts with a gap");
+        }
+        firsts.sort_unstable();
+        firsts.dedup();
+        let pc = self.table.code.len();
+        self.emit(&node)?;
+        self.table.code.push(Op::Match);
+        let tag = Tag {
+            label: u16::try_from(label).map_err(|_| "too many labels")?,
+            exception,
+        };
+        let pc = Pc::try_from(pc).map_err(|_| "table too large")?;
+        self.table.entries.push((pc, tag));
+        self.table.firsts.push(firsts);
+        Ok(())
+    }
+
+    fn set(&mut self, mut syms: Vec<Sym>) -> Result<SetId, &'static str> {
+        syms.sort_unstable();
+        syms.dedup();
+        let id = match self.table.sets.iter().position(|s| *s == syms) {
+            Some(found) => found,
+            None => {
+                self.table.sets.push(syms);
+                self.table.sets.len() - 1
+            }
+        };
+        SetId::try_from(id).map_err(|_| "too many word sets")
+    }
+
+    fn here(&self) -> Result<Pc, &'static str> {
+        Pc::try_from(self.table.code.len()).map_err(|_| "table too large")
+    }
+
+    fn emit(&mut self, node: &Node) -> Result<(), &'static str> {
+        match node {
+            Node::Set(syms) => {
+                let op = match syms.as_slice() {
+                    [one] => Op::One(*one),
+                    _ => Op::Set(self.set(syms.clone())?),
+                };
+                self.table.code.push(op);
+            }
+            Node::Seq(nodes) => {
+                for n in nodes {
+                    self.emit(n)?;
+                }
+            }
+            Node::Optional(inner) => {
+                let split = self.table.code.len();
+                self.table.code.push(Op::Match);
+                self.emit(inner)?;
+                let after = self.here()?;
+                let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
+                self.table.code[split] = Op::Split(body, after);
+            }
+            Node::Alt(branches) => {
+                let mut jumps = Vec::new();
+                for (i, branch) in branches.iter().enumerate() {
+                    let last = i + 1 == branches.len();
+                    let split = self.table.code.len();
+                    if !last {
+                        self.table.code.push(Op::Match);
+                    }
+                    self.emit(branch)?;
+                    if !last {
+                        jumps.push(self.table.code.len());
+                        self.table.code.push(Op::Match);
+                        let next = self.here()?;
+                        let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
+                        self.table.code[split] = Op::Split(body, next);
+                    }
+                }
+                let end = self.here()?;
+                for j in jumps {
+                    self.table.code[j] = Op::Jump(end);
+                }
+            }
+            Node::Gap(n) => self.table.code.push(Op::Gap(*n)),
+            Node::Anchor(op) => self.table.code.push(*op),
+            Node::NotNext(syms) => {
+                let id = self.set(syms.clone())?;
+                self.table.code.push(Op::NotNext(id));
+            }
+            Node::NotPrevious(syms) => {
+                let id = self.set(syms.clone())?;
+                self.table.code.push(Op::NotPrevious(id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes the table. `lexicon` must not grow afterwards for words this table should see.
+    pub(crate) fn finish(mut self, lexicon: &Lexicon) -> (Table, Vec<Fault>) {
+        let size = lexicon.size();
+        let mut by_first = vec![Vec::new(); size];
+        let mut known: HashMap<Box<[u64]>, u16> = HashMap::new();
+        for index in 0..self.table.firsts.len() {
+            let Ok(entry) = u16::try_from(index) else {
+                break;
+            };
+            let filter = self.table.second_words(entry, size).and_then(|bits| {
+                if let Some(id) = known.get(&bits) {
+                    return Some(*id);
+                }
+                let id = u16::try_from(self.table.filters.len()).ok()?;
+                self.table.filters.push(bits.clone());
+                known.insert(bits, id);
+                Some(id)
+            });
+            for s in &self.table.firsts[index] {
+                if let Some(bucket) = by_first.get_mut(*s as usize) {
+                    let bucket: &mut Vec<Candidate> = bucket;
+                    bucket.push(Candidate { entry, filter });
+                }
+            }
+        }
+        self.table.by_first = by_first;
+        (self.table, self.faults)
+    }
+}
+
+/// Collects the symbols a node can begin with; true when it can match without consuming any.
+fn first_syms(node: &Node, out: &mut Vec<Sym>) -> bool {
+    match node {
+        Node::Set(syms) => {
+            out.extend_from_slice(syms);
+            false
+        }
+        Node::Seq(nodes) => {
+            for n in nodes {
+                if !first_syms(n, out) {
+                    return false;
+                }
+            }
+            true
+        }
+        Node::Alt(nodes) => {
+            let mut empty = false;
+            for n in nodes {
+                empty |= first_syms(n, out);
+            }
+            empty
+        }
+        Node::Optional(inner) => {
+            first_syms(inner, out);
+            true
+        }
+        // A leading gap would make every token a candidate start.
+        Node::Gap(_) | Node::Anchor(_) | Node::NotNext(_) | Node::NotPrevious(_) => true,
+    }
+}

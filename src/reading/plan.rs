@@ -1,0 +1,267 @@
+//! The payment plan a text offers (labelling guide §1).
+
+use std::ops::Range;
+
+use chrono::NaiveDate;
+
+use super::context::{Context, CueKind, Side};
+use super::dates;
+use super::offers::{self, Candidate, weeks_of};
+use super::stance::{Stance, judge};
+use super::terms::{date_beside, down_payment, pay_frequency, start_words};
+use super::units::{Length, PeriodKind};
+use super::words::Class;
+use crate::domain::money::Cents;
+
+/// The tenant's own present offer of recurring payments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanOffer {
+    /// Amount a week, rounded half up to the cent (labelling guide §1.3).
+    pub weekly_amount: Cents,
+    /// Number of weeks when stated; never computed from a balance (§1.4).
+    pub weeks: Option<u32>,
+    /// The words that say when payments begin, as written (§1.5).
+    pub start: Option<String>,
+    /// `start` as a date, when the words name one; relative words count from the reference date.
+    pub start_date: Option<NaiveDate>,
+    /// A separate first payment (§1.6).
+    pub down_payment: Option<Cents>,
+    /// A range, a paycheck of unknown frequency, or a down payment without a figure.
+    pub needs_review: bool,
+    /// Byte range of the offer in the text.
+    pub span: Range<usize>,
+}
+
+/// Finds the plan, if any.
+pub(crate) fn read(c: &Context, reference: NaiveDate) -> Option<PlanOffer> {
+    let mut candidates = offers::find(c);
+    if candidates.is_empty() {
+        return None;
+    }
+    let mut stances: Vec<Stance> = candidates
+        .iter()
+        .map(|o| {
+            let stance = judge(c, o.money, o.start, o.end, &candidates);
+            match stance {
+                // A total spread over weeks proposes by its form, unless something says no.
+                Stance::Foreign if o.spread && !has_foreign_left(c, o) => Stance::Bare,
+                other => other,
+            }
+        })
+        .collect();
+    accept_reported(c, &candidates, &mut stances);
+    drop_doubles(c, &candidates, &mut stances);
+    let carried = carry_over(c, &candidates, &stances);
+    candidates.extend(carried.iter().copied());
+    stances.extend(carried.iter().map(|_| Stance::Offered));
+
+    let chosen = candidates
+        .iter()
+        .zip(&stances)
+        .filter(|(_, s)| s.offers())
+        .map(|(o, _)| *o)
+        .max_by_key(|o| o.money)?;
+    finish(c, &chosen, &candidates, reference)
+}
+
+fn has_foreign_left(c: &Context, o: &Candidate) -> bool {
+    c.cues
+        .iter()
+        .any(|q| q.kind == CueKind::Other && q.side == Side::Left && q.end == o.money)
+}
+
+/// "You said 100 a week and I'm ok with that": a later acceptance takes over what was reported.
+fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]) {
+    for (o, s) in candidates.iter().zip(stances.iter_mut()) {
+        let reported = matches!(
+            s,
+            Stance::Refused(CueKind::Report | CueKind::Ask | CueKind::Past)
+        );
+        if !reported {
+            continue;
+        }
+        let from = o.end;
+        let accepted = c.cues.iter().any(|q| {
+            q.kind == CueKind::Accept
+                && q.start >= from
+                && !(from..q.start).any(|i| c.money(i).is_some())
+                && !(q.start.saturating_sub(2)..q.start).any(|i| c.is(i, Class::Negator))
+                && !c.is(q.end, Class::Negator)
+                && !c
+                    .cues
+                    .iter()
+                    .any(|n| n.kind == CueKind::Reject && n.start >= from && n.start <= q.end)
+        });
+        if accepted {
+            *s = Stance::Offered;
+        }
+    }
+}
+
+/// "not 100 a week" style pairs are judged one by one; nothing is dropped here but amounts of a
+/// question that offers a choice of terms ("is it 100 a week or 150 a week?").
+fn drop_doubles(c: &Context, candidates: &[Candidate], stances: &mut [Stance]) {
+    for i in 1..candidates.len() {
+        let joined = candidates[i].start.saturating_sub(candidates[i - 1].end) <= 1
+            && (candidates[i - 1].end..candidates[i].start).any(|u| c.is(u, Class::Or));
+        if joined
+            && stances[i] == Stance::Bare
+            && let Stance::Refused(kind) = stances[i - 1]
+        {
+            stances[i] = Stance::Refused(kind);
+        }
+    }
+}
+
+/// Figures without a period that take over the period of an earlier one (§1.2): "you said 100 a
+/// week, I can do 60", "60 a week... no, 45".
+fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<Candidate> {
+    let mut carried = Vec::new();
+    for at in 0..c.units.len() {
+        let Some(money) = c.money(at) else { continue };
+        if candidates
+            .iter()
+            .any(|o| o.money == at || o.start <= at && at < o.end)
+        {
+            continue;
+        }
+        let before = candidates
+            .iter()
+            .zip(stances)
+            .filter(|(o, _)| o.end <= at)
+            .max_by_key(|(o, _)| o.money);
+        let from = match before {
+            Some((o, s)) => {
+                let corrected = c
+                    .cues
+                    .iter()
+                    .any(|q| q.kind == CueKind::Correct && q.start >= o.end && q.end == at);
+                let foreign = *s == Stance::Foreign;
+                let refused = matches!(s, Stance::Refused(_));
+                // A condition spoils figures of its own sentence, not the period.
+                let own = refused && !foreign && own_figure(c, at, candidates);
+                (corrected && !foreign || own).then_some(o)
+            }
+            None => candidates
+                .iter()
+                .zip(stances)
+                .find(|(o, s)| {
+                    o.start > at
+                        && o.start - at <= 4
+                        && **s == Stance::Refused(CueKind::Reject)
+                        && contrasted(c, at, o.money)
+                })
+                .map(|(o, _)| o),
+        };
+        let Some(from) = from else { continue };
+        if is_separate(c, at) {
+            continue;
+        }
+        carried.push(Candidate {
+            money: at,
+            start: at,
+            end: at + 1,
+            amount: money.amount,
+            period: from.period,
+            weeks: None,
+            range: money.range,
+            spread: false,
+        });
+    }
+    carried
+}
+
+/// "60 not 100 a week", "60 instead of 100 a week".
+fn contrasted(c: &Context, at: usize, money: usize) -> bool {
+    c.cues
+        .iter()
+        .any(|q| q.kind == CueKind::Reject && q.start > at && q.start <= at + 2 && q.end <= money)
+}
+
+/// The figure is the tenant's own present offer.
+fn own_figure(c: &Context, at: usize, candidates: &[Candidate]) -> bool {
+    match judge(c, at, at, at + 1, candidates) {
+        Stance::Offered => true,
+        // "100 is too much. 60." – a figure alone in its sentence or clause.
+        Stance::Bare | Stance::Foreign
+            if c.cues
+                .iter()
+                .any(|q| q.kind == CueKind::Own && q.end == at + 1) =>
+        {
+            true
+        }
+        Stance::Bare => {
+            let sentence = c.sentence(at);
+            // "not 80 a week, 50"
+            let last =
+                at + 1 == sentence.end && at > 0 && c.sym(at - 1) == super::lexicon::sym::COMMA;
+            sentence.len() <= 3 || last || at > 0 && c.is(at - 1, Class::Adversative)
+        }
+        _ => false,
+    }
+}
+
+/// A dated or total figure is a payment of its own, not a new weekly amount.
+fn is_separate(c: &Context, at: usize) -> bool {
+    let dated = (at + 1..(at + 3).min(c.units.len())).any(|i| c.is_date(i) && !starts(c, i))
+        || at > 0 && c.is_date(at - 1) && !starts(c, at - 1);
+    let down = c
+        .cues
+        .iter()
+        .any(|q| q.kind == CueKind::Down && q.side == Side::Right && q.start == at + 1);
+    dated || down
+}
+
+fn starts(c: &Context, date: usize) -> bool {
+    (date.saturating_sub(2)..date).any(|i| c.is(i, Class::StartLead))
+}
+
+fn finish(
+    c: &Context,
+    chosen: &Candidate,
+    all: &[Candidate],
+    reference: NaiveDate,
+) -> Option<PlanOffer> {
+    let mut review = chosen.range;
+    let mut period = chosen.period;
+    if period.kind == PeriodKind::Paycheck {
+        match pay_frequency(c, chosen) {
+            Some(p) => period = p,
+            None => review = true,
+        }
+    }
+    let weekly = chosen.amount.scaled(period.payments, period.weeks)?;
+    let mut weeks = chosen.weeks;
+    if weeks.is_none()
+        && let Some(duration) = offers::duration_for(c, chosen, all)
+    {
+        weeks = weeks_of(duration.length, duration.period.unwrap_or(period));
+        review |= duration.range && weeks.is_some() && !matches!(duration.length, Length::Vague);
+    }
+    let start = start_words(c, chosen);
+    let mut start_unit = start;
+    let (down, down_review) = down_payment(c, chosen, all);
+    let mut down_payment = None;
+    match down {
+        Some((at, amount)) if amount == chosen.amount => {
+            // Equal to the recurring amount: it is the first instalment (§1.6).
+            start_unit = start_unit.or_else(|| date_beside(c, at).map(|d| d..d + 1));
+        }
+        Some((_, amount)) => down_payment = Some(amount),
+        None => review |= down_review,
+    }
+    let start = start_unit.map(|range| dates::words(c, range));
+    let start_date = start
+        .as_ref()
+        .and_then(|(_, unit)| dates::resolve(c, *unit, reference));
+    Some(PlanOffer {
+        weekly_amount: weekly,
+        weeks: weeks.and_then(|w| u32::try_from(w).ok()),
+        start: start.map(|(words, _)| words),
+        start_date,
+        down_payment,
+        needs_review: review,
+        span: c.bytes(chosen.start..chosen.end),
+    })
+    .filter(|p| p.weekly_amount > Cents::ZERO)
+}

@@ -1,0 +1,332 @@
+//! A promise of one payment (labelling guide §2).
+
+use std::ops::Range;
+
+use chrono::NaiveDate;
+
+use super::context::{Context, Cue, CueKind, Side};
+use super::dates;
+use super::lexicon::sym;
+use super::offers::Candidate;
+use super::stance::{Stance, judge};
+use super::words::Class;
+use crate::domain::money::Cents;
+
+/// A commitment, offer or question that offers one payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    /// The figure; `None` for "all of it", "the rest", "half".
+    pub amount: Option<Cents>,
+    /// Date words as written, ISO when they hold a year; `None` for vague ones.
+    pub when: Option<String>,
+    /// `when` as a date, when the words name one.
+    pub when_date: Option<NaiveDate>,
+    /// Two or more one-off instalments: this is the first still to be paid.
+    pub needs_review: bool,
+    /// Byte range of the promise in the text.
+    pub span: Range<usize>,
+}
+
+/// One payment at a date.
+#[derive(Debug, Clone)]
+struct Item {
+    amount: Option<Cents>,
+    /// Unit of the amount or of the word that stands for it.
+    what: Option<usize>,
+    when: Option<Range<usize>>,
+    start: usize,
+    end: usize,
+}
+
+/// Finds the promise, if any. `plans` are the amounts with a period: never part of a promise.
+pub(crate) fn read(c: &Context, plans: &[Candidate], reference: NaiveDate) -> Option<Promise> {
+    let mut items: Vec<Item> = Vec::new();
+    let mut at = 0;
+    while at < c.units.len() {
+        let sentence = c.sentence(at);
+        for clause in clauses(c, sentence.clone()) {
+            items.extend(in_clause(c, clause, plans));
+        }
+        at = sentence.end + 1;
+    }
+    let first = items.first()?.clone();
+    // "I'll send 200 friday. The rest next friday" are two; the same date said twice is one.
+    let review = items
+        .iter()
+        .skip(1)
+        .any(|i| i.what.is_some() && (i.when.is_some() || first.when.is_some()));
+    let when = first.when.clone().or_else(|| {
+        // "I'll pay you. Friday." – a date alone in its sentence completes the promise.
+        let next = first.end..c.units.len();
+        next.into_iter()
+            .find(|i| c.is_date(*i) && c.sentence(*i).len() <= 3)
+            .map(|d| d..d + 1)
+    });
+    let words = when.map(|w| dates::words(c, w));
+    Some(Promise {
+        amount: first.amount,
+        when_date: words
+            .as_ref()
+            .and_then(|(_, unit)| dates::resolve(c, *unit, reference)),
+        when: words.map(|(w, _)| w),
+        needs_review: review,
+        span: c.bytes(first.start..first.end),
+    })
+}
+
+/// Parts of a sentence between adversatives.
+fn clauses(c: &Context, sentence: Range<usize>) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let mut start = sentence.start;
+    for i in sentence.clone() {
+        if c.is(i, Class::Adversative) {
+            out.push(start..i);
+            start = i + 1;
+        }
+    }
+    out.push(start..sentence.end);
+    out
+}
+
+fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item> {
+    let mut commits: Vec<Cue> = c
+        .cues
+        .iter()
+        .filter(|q| {
+            q.side == Side::Left
+                && matches!(q.kind, CueKind::Commit | CueKind::CommitWeak)
+                && clause.contains(&q.start)
+        })
+        .copied()
+        .collect();
+    commits.sort_by_key(|q| (q.start, usize::MAX - q.end));
+    let blocked = |kind: CueKind, range: Range<usize>| c.cues_in(kind, range).next().is_some();
+    if blocked(CueKind::Hedge, clause.clone())
+        || blocked(CueKind::Condition, clause.clone())
+        || blocked(CueKind::Wish, clause.clone())
+    {
+        return Vec::new();
+    }
+    let negated = |q: &Cue| {
+        c.cues.iter().any(|n| {
+            n.kind == CueKind::NotPromise && n.start <= q.start && n.end > q.start
+                || n.kind == CueKind::NotPromise
+                    && n.start >= q.start
+                    && n.start < q.end
+                    && n.end > q.end
+                || n.kind == CueKind::Reject
+                    && n.side == Side::Left
+                    && n.start <= q.start
+                    && n.end >= q.end
+                    && n.end - n.start > q.end - q.start
+        })
+    };
+    let asks_time = |q: &Cue| {
+        // "can you give me until the 10th to pay": nothing is promised in such a clause unless a
+        // commitment comes before it.
+        c.cues_in(CueKind::NotPromise, clause.start..q.start)
+            .any(|n| n.end == q.start || q.start - n.end <= 2)
+    };
+    let mut items: Vec<Item> = Vec::new();
+    let mut from = clause.start;
+    for (n, q) in commits.iter().enumerate() {
+        if q.start < from && n > 0 || negated(q) || asks_time(q) {
+            continue;
+        }
+        let end = commits[n + 1..]
+            .iter()
+            .map(|next| next.start)
+            .find(|s| *s >= q.end)
+            .unwrap_or(clause.end);
+        let scope = q.start..end;
+        let mut found = payments(c, scope.clone(), plans);
+        if found.is_empty() {
+            // "can I pay it off over 10 weeks" asks for a plan, it promises nothing.
+            let terms = (q.start..end).any(|i| {
+                c.period(i).is_some()
+                    || c.duration(i).is_some()
+                    || c.is(i, Class::Payment)
+                    || c.is(i, Class::Spread)
+            });
+            // Nor does a routine question: "can I pay with zelle".
+            let question = c.asks(q.start);
+            if q.kind == CueKind::CommitWeak || terms || question || !about_payment(c, q, end) {
+                continue;
+            }
+            found.push(Item {
+                amount: None,
+                what: None,
+                when: None,
+                start: q.start,
+                end,
+            });
+        }
+        // "friday ill pay", "mañana le deposito todo": the date may stand before.
+        let lead = earlier_date(c, from..q.start.max(from));
+        if let Some(first) = found.first_mut()
+            && first.when.is_none()
+        {
+            first.when = lead;
+        }
+        if q.kind == CueKind::CommitWeak && found.iter().all(|i| i.what.is_none()) {
+            continue;
+        }
+        from = end;
+        items.extend(found);
+    }
+    if items.is_empty() {
+        items = bare_payments(c, clause, plans);
+    }
+    items
+}
+
+/// Whether a commitment without an object is about paying: it says a verb of paying, so only a
+/// following "attention" or question word spoils it.
+fn about_payment(c: &Context, q: &Cue, end: usize) -> bool {
+    !(q.end..end.min(q.end + 2)).any(|i| c.is(i, Class::Third))
+        || (q.end..end).any(|i| c.is_date(i))
+}
+
+fn earlier_date(c: &Context, range: Range<usize>) -> Option<Range<usize>> {
+    range.rev().find_map(|i| {
+        if c.is_date(i) {
+            return Some(i..i + 1);
+        }
+        (c.is(i, Class::EventLead))
+            .then(|| dates::event_end(c, i).map(|e| i..e))
+            .flatten()
+    })
+}
+
+/// Amounts (or words for them) with their dates, after a commitment.
+fn payments(c: &Context, scope: Range<usize>, plans: &[Candidate]) -> Vec<Item> {
+    let mut out: Vec<Item> = Vec::new();
+    let mut i = scope.start;
+    while i < scope.end {
+        let planned = plans.iter().any(|p| p.start <= i && i < p.end);
+        if let Some(money) = c.money(i).filter(|_| !planned) {
+            // "half (250) friday" and "the other 300" are one payment each.
+            match out.last_mut() {
+                Some(last)
+                    if last.amount.is_none() && (last.when.is_none() || last.what.is_none()) =>
+                {
+                    last.amount = Some(money.amount);
+                    last.what = Some(i);
+                    last.end = i + 1;
+                }
+                _ => out.push(item(Some(money.amount), Some(i), None, i)),
+            }
+        } else if is_whole(c, i) && !planned {
+            match out.last_mut() {
+                Some(last) if last.when.is_none() => {}
+                Some(last) if last.what.is_none() => last.what = Some(i),
+                // "pay the 300 friday for rent": a plain word after a date is no second payment.
+                Some(_) if !is_remainder(c, i) => {}
+                _ => out.push(item(None, Some(i), None, i)),
+            }
+        } else if c.is_date(i) && !until(c, i) {
+            set_date(&mut out, i..i + 1, i);
+        } else if c.is(i, Class::EventLead)
+            && let Some(end) = dates::event_end(c, i)
+        {
+            set_date(&mut out, i..end, i);
+            i = end;
+            continue;
+        }
+        i += 1;
+    }
+    out
+}
+
+fn set_date(out: &mut Vec<Item>, range: Range<usize>, at: usize) {
+    match out.last_mut() {
+        Some(last) if last.when.is_none() => {
+            last.end = range.end;
+            last.when = Some(range);
+        }
+        Some(_) => {}
+        None => out.push(item(None, None, Some(range), at)),
+    }
+}
+
+fn item(amount: Option<Cents>, what: Option<usize>, when: Option<Range<usize>>, at: usize) -> Item {
+    Item {
+        amount,
+        what,
+        end: when.as_ref().map_or(at + 1, |w| w.end),
+        when,
+        start: at,
+    }
+}
+
+fn until(c: &Context, at: usize) -> bool {
+    at > 0
+        && (c.is(at - 1, Class::Until)
+            || at > 1 && c.is(at - 2, Class::Until) && c.is(at - 1, Class::LeadCut))
+}
+
+fn is_whole(c: &Context, i: usize) -> bool {
+    c.is(i, Class::Whole) || c.is(i, Class::Half)
+}
+
+/// `rest`, `other half`: words that mean a further payment.
+fn is_remainder(c: &Context, i: usize) -> bool {
+    c.is(i, Class::Half)
+        || [
+            "rest",
+            "remainder",
+            "remaining",
+            "balance",
+            "resto",
+            "restante",
+        ]
+        .iter()
+        .any(|w| c.model.lexicon.get(w) == Some(c.sym(i)))
+}
+
+/// "300 now and 300 on the 15th", "half now half in 2 weeks", "400 friday": no verb at all.
+fn bare_payments(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item> {
+    let spoiled = c.cues.iter().any(|q| {
+        clause.contains(&q.start)
+            && matches!(
+                q.kind,
+                CueKind::Paid
+                    | CueKind::NotPromise
+                    | CueKind::Other
+                    | CueKind::Report
+                    | CueKind::Past
+                    | CueKind::Reject
+                    | CueKind::Ask
+            )
+    });
+    if spoiled {
+        return Vec::new();
+    }
+    let found: Vec<Item> = payments(c, clause.clone(), plans)
+        .into_iter()
+        .filter(|i| i.what.is_some() && i.when.is_some())
+        .collect();
+    let strange = clause
+        .clone()
+        .filter(|i| {
+            let s = c.sym(*i);
+            let word = s == sym::UNKNOWN || s >= sym::FIRST_WORD;
+            word && !c.is(*i, Class::Benign)
+                && !is_whole(c, *i)
+                && c.units[*i].entity == super::units::Entity::None
+                && !c.is(*i, Class::Currency)
+                && !c.is(*i, Class::LeadCut)
+                && !c.is(*i, Class::Then)
+                && !c.is(*i, Class::A)
+        })
+        .count();
+    let offered = found.first().is_some_and(|i| {
+        i.what
+            .filter(|w| c.money(*w).is_some())
+            .is_some_and(|w| judge(c, w, w, w + 1, plans) == Stance::Offered)
+    });
+    if strange > 1 && !offered {
+        return Vec::new();
+    }
+    found
+}

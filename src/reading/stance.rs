@@ -1,0 +1,251 @@
+//! Whose figure an amount is and what the sender does with it (labelling guide §1.1, §1.2).
+
+use super::context::{Context, Cue, CueKind, Side};
+use super::lexicon::sym;
+use super::offers::Candidate;
+use super::units::Entity;
+use super::words::Class;
+
+/// What the sender does with an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stance {
+    /// Offers it now.
+    Offered,
+    /// Offers it without a word that says so: "75 a week".
+    Bare,
+    /// Rejected, reported, past, asked for: its period still carries over.
+    Refused(CueKind),
+    /// Another thing altogether: rent, wages, somebody else's plan.
+    Foreign,
+}
+
+impl Stance {
+    pub(super) const fn offers(self) -> bool {
+        matches!(self, Self::Offered | Self::Bare)
+    }
+}
+
+/// Judges the amount at unit `money`, whose words run to `end`. `others` are the amounts with a
+/// period of their own.
+pub(crate) fn judge(
+    c: &Context,
+    money: usize,
+    start: usize,
+    end: usize,
+    others: &[Candidate],
+) -> Stance {
+    let left = left_cue(c, money, start, others);
+    let right = right_cue(c, money, end, others);
+    let sentence = c.sentence(money);
+    let whole = |kind| {
+        c.cues_in(kind, sentence.clone())
+            .any(|q| q.side == Side::Whole && !after_adversative(c, q.start, q.end, money))
+    };
+    if whole(CueKind::Condition) {
+        return Stance::Refused(CueKind::Condition);
+    }
+    if whole(CueKind::Wish) {
+        return Stance::Refused(CueKind::Wish);
+    }
+    match (left, right) {
+        (_, Some(CueKind::Bill)) => Stance::Foreign,
+        (_, Some(CueKind::Reject)) => Stance::Refused(CueKind::Reject),
+        (Some(CueKind::Wish), _) => Stance::Refused(CueKind::Wish),
+        (Some(CueKind::Other), right) if right != Some(CueKind::Offer) => Stance::Foreign,
+        (left, Some(CueKind::Other)) if left != Some(CueKind::Offer) => Stance::Foreign,
+        (left, Some(CueKind::Past)) if left != Some(CueKind::Offer) => {
+            Stance::Refused(CueKind::Past)
+        }
+        (left, Some(CueKind::Report)) if left != Some(CueKind::Offer) => {
+            Stance::Refused(CueKind::Report)
+        }
+        (Some(CueKind::Offer), _) => Stance::Offered,
+        (Some(kind @ (CueKind::Past | CueKind::Reject)), _) => Stance::Refused(kind),
+        (_, Some(CueKind::Offer)) => Stance::Offered,
+        (Some(kind), _) => Stance::Refused(kind),
+        (None, _) => bare(c, money, others),
+    }
+}
+
+/// A condition or wish before "but" does not reach past it, and the other way round.
+fn after_adversative(c: &Context, cue_start: usize, cue_end: usize, money: usize) -> bool {
+    let between = if cue_end <= money {
+        cue_end..money
+    } else {
+        money..cue_start.max(money)
+    };
+    between.into_iter().any(|i| c.is(i, Class::Adversative))
+}
+
+/// The nearest cue to the left that reaches the amount.
+fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Option<CueKind> {
+    let barrier = barrier_left(c, money, start, others);
+    let wished = c.cues.iter().any(|q| {
+        q.kind == CueKind::Wish && q.side == Side::Left && q.start >= barrier && q.end <= money + 1
+    });
+    // "I wish I could do": the wish governs whatever follows it.
+    if wished {
+        return Some(CueKind::Wish);
+    }
+    c.cues
+        .iter()
+        .filter(|q| {
+            q.side == Side::Left && q.start >= barrier && q.end <= money + 1 && is_stance(q.kind)
+        })
+        // A cue that takes the amount in ends one unit later and would beat every other; what
+        // counts is where its words end.
+        .max_by_key(|q| (q.end.min(money), usize::MAX - q.start))
+        .map(|q| q.kind)
+        .or_else(|| inherited(c, money, barrier, others))
+}
+
+const fn is_stance(kind: CueKind) -> bool {
+    matches!(
+        kind,
+        CueKind::Offer
+            | CueKind::Reject
+            | CueKind::Report
+            | CueKind::Past
+            | CueKind::Wish
+            | CueKind::Ask
+            | CueKind::Other
+            | CueKind::Bill
+    )
+}
+
+fn barrier_left(c: &Context, money: usize, start: usize, others: &[Candidate]) -> usize {
+    let own = |i: usize| i >= start;
+    for i in (0..money).rev() {
+        // "I get SSI monthly so 250 a month": the conclusion is not coloured by its reason.
+        if c.ends_sentence(i) || c.is(i, Class::Adversative) || c.is(i, Class::Consequence) {
+            return i + 1;
+        }
+        let other = c.money(i).is_some() && !own(i)
+            || others
+                .iter()
+                .any(|o| o.money != money && o.start <= i && i < o.end && !(own(i)));
+        if other {
+            return i + 1;
+        }
+    }
+    0
+}
+
+/// "I was paying 300 down and 50 a week": joined amounts share what is said of the first.
+fn inherited(c: &Context, money: usize, barrier: usize, others: &[Candidate]) -> Option<CueKind> {
+    let joined = barrier > 0
+        && c.money(barrier - 1).is_some()
+        && money - barrier <= 4
+        && (barrier..money).any(|i| c.is(i, Class::And) || c.is(i, Class::Or));
+    if !joined {
+        return None;
+    }
+    let first = barrier - 1;
+    match left_cue(c, first, first, others) {
+        kind @ Some(CueKind::Past | CueKind::Reject | CueKind::Report | CueKind::Offer) => kind,
+        // "my rent is 900 and 100 a week" – the second is not rent.
+        Some(CueKind::Other) if money - barrier <= 2 => Some(CueKind::Other),
+        _ => None,
+    }
+}
+
+/// The nearest cue to the right, before another amount or "but".
+fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Option<CueKind> {
+    let mut limit = c.units.len();
+    for i in end..c.units.len() {
+        let other = c.money(i).is_some() && i != money
+            || others.iter().any(|o| o.money != money && o.start == i);
+        if other || c.is(i, Class::Adversative) || c.sym(i) == sym::STOP || c.sym(i) == sym::BANG {
+            limit = i;
+            break;
+        }
+        // A question about the offer may be a sentence of its own ("50 a week? does that work"),
+        // but "you want 75 a week? I could do 35" begins another figure.
+        if c.sym(i) == sym::QUESTION && c.is(i + 1, Class::Own) {
+            limit = i;
+            break;
+        }
+    }
+    c.cues
+        .iter()
+        .filter(|q| {
+            q.side == Side::Right
+                && q.start >= end
+                && q.start < limit
+                && is_stance(q.kind)
+                && !introduces_next(c, q, limit)
+        })
+        .filter(|q| {
+            // "100 a week depending on my tips" is an offer, "100 a week in tips" is not: what an
+            // amount is for stands right beside it.
+            let beside = matches!(q.kind, CueKind::Other | CueKind::Bill);
+            let reach = if beside { 0 } else { 14 };
+            q.start - end <= reach
+        })
+        .min_by_key(|q| (q.start, usize::MAX - q.end))
+        .map(|q| q.kind)
+}
+
+/// "you said 100 a week, I can do 60": the words belong to the amount that follows them.
+fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
+    c.money(limit).is_some()
+        && right.kind == CueKind::Offer
+        && c.cues.iter().any(|left| {
+            left.side == Side::Left
+                && is_stance(left.kind)
+                && left.start <= right.start
+                && left.end > right.start
+                && left.end + 2 >= limit
+        })
+}
+
+/// No cue at all. A bare offer stands alone or among words that say nothing else; "gym 40 a month"
+/// does not. Names and unknown words are let through only in small number.
+fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
+    let sentence = c.sentence(money);
+    let (mut known, mut strange) = (0, 0);
+    let mut copula = false;
+    for i in sentence {
+        let earlier = i < money && (c.money(i).is_some() || c.is(i, Class::Consequence));
+        if earlier {
+            // "rent is 1100, so 60 a week": what led up to the offer does not colour it.
+            (known, strange, copula) = (0, 0, false);
+            continue;
+        }
+        if c.is(i, Class::Adversative) {
+            if i < money {
+                (known, strange, copula) = (0, 0, false);
+                continue;
+            }
+            break;
+        }
+        match c.units[i].entity {
+            Entity::None => {}
+            _ => {
+                known += 1;
+                continue;
+            }
+        }
+        let s = c.sym(i);
+        if s < sym::FIRST_WORD && s != sym::UNKNOWN {
+            continue;
+        }
+        if c.is(i, Class::Copula) && i < money && !(i > 0 && c.is(i - 1, Class::Pronoun)) {
+            copula = true;
+        }
+        // What follows "starting" says when, not what: "starting when my taxes come".
+        if i > money && c.is(i, Class::StartLead) {
+            break;
+        }
+        if c.is(i, Class::Benign) || c.is(i, Class::Currency) || c.is(i, Class::StartLead) {
+            known += 1;
+        } else {
+            strange += 1;
+        }
+    }
+    let _ = others;
+    if copula || strange > 1 && strange * 2 > known || strange > 3 {
+        return Stance::Foreign;
+    }
+    Stance::Bare
+}

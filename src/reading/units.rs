@@ -1,0 +1,282 @@
+//! The second layer: tokens grouped into amounts, periods, durations and dates.
+//!
+//! Cue phrases are matched over units, so "100 to 150" or "every other friday" is one symbol to
+//! them and a phrase need not know how figures are written.
+
+use super::lexicon::{Sym, sym};
+use super::model::Model;
+use super::numbers::Number;
+use super::pattern::Hit;
+use super::tokens::{Figure, Token};
+use super::words::Class;
+use crate::domain::money::Cents;
+
+/// An amount of money in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Money {
+    pub amount: Cents,
+    /// Given as a range or choice; `amount` is the lower bound (labelling guide §1.7).
+    pub range: bool,
+    /// With a dollar sign or a word for dollars.
+    pub marked: bool,
+}
+
+/// How often a payment is made, as payments per `weeks` weeks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Period {
+    pub payments: i64,
+    pub weeks: i64,
+    pub kind: PeriodKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PeriodKind {
+    Plain,
+    /// `a week`: counts only after an amount.
+    Weak,
+    /// Per paycheck; the frequency is elsewhere or unknown.
+    Paycheck,
+}
+
+impl Period {
+    pub(super) const fn plain(payments: i64, weeks: i64) -> Self {
+        Self {
+            payments,
+            weeks,
+            kind: PeriodKind::Plain,
+        }
+    }
+}
+
+/// `8 weeks`, `2 months`, `4 payments`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Duration {
+    pub length: Length,
+    /// `6 to 8 weeks`: the lower bound was taken.
+    pub range: bool,
+    /// "4 weekly payments": the period named with the count.
+    pub period: Option<Period>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    Weeks(i64),
+    /// A number of payments of the plan's own period.
+    Payments(i64),
+    /// A bare number after `x`: weeks or payments.
+    Times(i64),
+    /// `a few weeks`.
+    Vague,
+}
+
+/// One unit: a word, a mark or an entity.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unit {
+    pub sym: Sym,
+    /// Tokens `first..last`.
+    pub first: usize,
+    pub last: usize,
+    pub entity: Entity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entity {
+    None,
+    Money(Money),
+    Period(Period),
+    Duration(Duration),
+    /// Index of the label in the date table.
+    Date(u16),
+    /// A bare number that is no amount.
+    Number(i64),
+}
+
+/// Groups the tokens of a text into units.
+pub(crate) fn group(tokens: &[Token], text: &str, model: &Model) -> Vec<Unit> {
+    let syms: Vec<Sym> = tokens.iter().map(|t| t.sym).collect();
+    let mut grouper = Grouper {
+        tokens,
+        syms: &syms,
+        text,
+        model,
+        units: Vec::with_capacity(tokens.len()),
+        hits: Vec::new(),
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        let unit = grouper.unit(at);
+        at = unit.last;
+        grouper.units.push(unit);
+    }
+    grouper.units
+}
+
+/// State of one pass over the tokens.
+pub(crate) struct Grouper<'a> {
+    pub tokens: &'a [Token],
+    pub syms: &'a [Sym],
+    pub text: &'a str,
+    pub model: &'a Model,
+    pub units: Vec<Unit>,
+    hits: Vec<Hit>,
+}
+
+impl Grouper<'_> {
+    pub(super) fn is(&self, at: usize, class: Class) -> bool {
+        self.syms
+            .get(at)
+            .is_some_and(|s| self.model.classes.is(*s, class))
+    }
+
+    pub(super) fn sym(&self, at: usize) -> Sym {
+        self.syms.get(at).copied().unwrap_or(sym::STOP)
+    }
+
+    pub(super) fn number(&self, at: usize) -> Option<Number> {
+        self.model.numbers.read(self.tokens, self.text, at)
+    }
+
+    /// The longest reading at a token wins; on a tie the order period, duration, date, amount.
+    fn unit(&mut self, at: usize) -> Unit {
+        let period = self.period(at);
+        let duration = super::durations::read(self, at);
+        // "over a month" after an amount: a time, not "a month" as a period.
+        let period = match (period, duration) {
+            (Some((p, end)), Some((_, other))) if p.kind == PeriodKind::Weak && other >= end => {
+                None
+            }
+            (period, _) => period,
+        };
+        let date = self.longest_date(at);
+        let money = super::amounts::read(self, at);
+        let mut best = Unit {
+            sym: self.sym(at),
+            first: at,
+            last: at + 1,
+            entity: Entity::None,
+        };
+        let mut consider = |sym: Sym, last: usize, entity: Entity| {
+            if last > best.last || (last == best.last && best.entity == Entity::None) {
+                best = Unit {
+                    sym,
+                    first: at,
+                    last,
+                    entity,
+                };
+            }
+        };
+        if let Some((p, end)) = period {
+            consider(sym::PERIOD, end, Entity::Period(p));
+        }
+        if let Some((d, end)) = duration {
+            consider(sym::DURATION, end, Entity::Duration(d));
+        }
+        if let Some((label, end)) = date {
+            consider(sym::DATE, end, Entity::Date(label));
+        }
+        if let Some((m, end)) = money {
+            consider(sym::MONEY, end, Entity::Money(m));
+        }
+        if best.entity == Entity::None
+            && let Some(n) = self.number(at).filter(|n| n.digits)
+        {
+            best = Unit {
+                sym: sym::NUM,
+                first: at,
+                last: n.end,
+                entity: Entity::Number(n.hundredths / 100),
+            };
+        }
+        best
+    }
+
+    fn longest_date(&mut self, at: usize) -> Option<(u16, usize)> {
+        self.hits.clear();
+        self.model.dates.hits_at(self.syms, at, &mut self.hits);
+        // "400 Dec 1" is an amount and a date: no day is above 31.
+        let too_large = matches!(
+            self.tokens[at].figure,
+            Some(Figure::Number { hundredths, .. }) if hundredths > 3_100
+        );
+        let hit = self.hits.iter().max_by_key(|h| h.end)?;
+        if too_large {
+            return None;
+        }
+        // "split in 8 weeks" spreads a total: the words are then no date.
+        let spread = self.model.dates.label(hit.tag).reason == "relative"
+            && self
+                .units
+                .iter()
+                .rev()
+                .take(5)
+                .take_while(|u| !sym::ends_sentence(u.sym))
+                .any(|u| u.entity == Entity::None && self.model.classes.is(u.sym, Class::Spread));
+        let follows = (hit.end..hit.end + 3).any(|i| self.is(i, Class::Spread));
+        if spread || follows && self.model.dates.label(hit.tag).reason == "relative" {
+            return None;
+        }
+        Some((hit.tag.label, hit.end))
+    }
+
+    fn period(&mut self, at: usize) -> Option<(Period, usize)> {
+        self.hits.clear();
+        self.model.periods.hits_at(self.syms, at, &mut self.hits);
+        // Strong forms first: "a week" inside "once a week" must not win by order of lines.
+        let hit = *self.hits.iter().max_by_key(|h| {
+            let strong = self.model.periods.label(h.tag).reason == "strong";
+            (h.end, strong)
+        })?;
+        let label = self.model.periods.label(hit.tag);
+        let count = || {
+            (hit.start..hit.end)
+                .find_map(|i| self.number(i).filter(|n| n.hundredths >= 200))
+                .map_or(2, |n| (n.hundredths / 100).clamp(1, 366))
+        };
+        let mut period = match label.name {
+            "weekly" => Period::plain(1, 1),
+            "biweekly" | "semimonthly" => Period::plain(1, 2),
+            "monthly" => Period::plain(1, 4),
+            "yearly" => Period::plain(1, 48),
+            "daily" => Period::plain(7, 1),
+            "n_weekly" => Period::plain(count(), 1),
+            "n_weeks" => Period::plain(1, count()),
+            "n_months" => Period::plain(1, 4 * count()),
+            "n_days" => {
+                let days = count();
+                match days {
+                    15 => Period::plain(1, 2),
+                    28..=31 => Period::plain(1, 4),
+                    _ => Period::plain(7, days),
+                }
+            }
+            "paycheck" => Period {
+                payments: 1,
+                weeks: 2,
+                kind: PeriodKind::Paycheck,
+            },
+            _ => return None,
+        };
+        let beside = matches!(self.units.last().map(|u| u.entity), Some(Entity::Money(_)));
+        // "85 wk": the bare noun is a period only right after the amount.
+        if label.reason == "tight" && !beside {
+            return None;
+        }
+        if label.reason == "weak" {
+            if !self.amount_is_near() {
+                return None;
+            }
+            period.kind = PeriodKind::Weak;
+        }
+        Some((period, hit.end))
+    }
+
+    /// An amount within the last few units, with nothing between that ends its phrase.
+    fn amount_is_near(&self) -> bool {
+        self.units
+            .iter()
+            .rev()
+            .take(6)
+            .take_while(|u| !sym::ends_sentence(u.sym) && !matches!(u.entity, Entity::Period(_)))
+            .any(|u| matches!(u.entity, Entity::Money(_)))
+    }
+}
