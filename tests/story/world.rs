@@ -438,7 +438,8 @@ pub(crate) fn phone_of(conversation: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     conversation.hash(&mut hasher);
-    format!("+1202{:07}", hasher.finish() % 10_000_000)
+    // Ten digits of hash: with seven, two of two thousand conversations shared a phone.
+    format!("+1{:010}", hasher.finish() % 10_000_000_000)
 }
 
 /// The body of a tenant's text.
