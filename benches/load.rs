@@ -136,6 +136,15 @@ async fn main() {
         Command::new(env!("CARGO_BIN_EXE_orchestrator"))
             .arg("serve")
             .env_clear()
+            // For trying other settings.
+            .envs(std::env::vars().filter(|(name, _)| {
+                [
+                    "COMMIT_SHARDS",
+                    "DATABASE_MAX_CONNECTIONS",
+                    "STAGE_CONCURRENCY",
+                ]
+                .contains(&name.as_str())
+            }))
             .envs([
                 ("DATABASE_URL", database.as_str()),
                 ("NATS_URL", &nats.url()),
@@ -249,6 +258,9 @@ async fn main() {
             (after - before) / texts as u64
         );
     }
+    for (stage, mean) in mean_stage_times(&client, &at(5)).await {
+        println!("  stage {stage:<10}{mean:>9.1} ms mean");
+    }
     println!(
         "  peak memory     {:>9} MB (service)",
         peak_memory_mb(pids.0)
@@ -307,6 +319,31 @@ async fn acknowledgements(
     }
     took.sort_unstable();
     took
+}
+
+/// How long a message spends in each stage, from delivery to acknowledgement.
+async fn mean_stage_times(client: &reqwest::Client, sidecar: &str) -> Vec<(String, f64)> {
+    let text = client
+        .get(format!("{sidecar}/metrics"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let value = |prefix: &str, stage: &str| -> f64 {
+        let label = format!("{prefix}{{outcome=\"handled\",stage=\"{stage}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&label));
+        line.and_then(|v| v.parse().ok()).unwrap_or(0.0)
+    };
+    let stages = orchestrator::stages::STAGES.iter().map(|row| row.name);
+    let mean = |stage: &str| {
+        let sum = value("orchestrator_stage_seconds_sum", stage);
+        1000.0 * sum / value("orchestrator_stage_seconds_count", stage).max(1.0)
+    };
+    stages
+        .map(|stage| (stage.to_owned(), mean(stage)))
+        .collect()
 }
 
 fn free_port() -> u16 {

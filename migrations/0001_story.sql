@@ -141,6 +141,7 @@ create table ai_response_queue (
 create unique index ai_response_queue_one_pending on ai_response_queue (conversation_id)
     where status = 'pending';
 create index ai_response_queue_pending on ai_response_queue (created_at) where status = 'pending';
+create index ai_response_queue_workflow on ai_response_queue (workflow_id);
 create index ai_response_queue_conversation on ai_response_queue (conversation_id, created_at);
 
 create table approval_audit_log (
@@ -203,6 +204,8 @@ create table deliveries (
     created_at           timestamptz not null default now()
 );
 create index deliveries_conversation on deliveries (conversation_id);
+-- The agent's rows we know to be ours, by number as the agent keeps them.
+create index deliveries_claimed on deliveries (phone_number) where sms_message_id is not null;
 create index deliveries_draft on deliveries (response_queue_id);
 
 create table notifications (

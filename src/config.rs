@@ -90,7 +90,7 @@ pub struct NeighbourSettings {
 impl Config {
     /// Reads and checks everything; all faults at once.
     pub fn read(env: &Env) -> Result<Self, ConfigError> {
-        let config = Self {
+        let mut config = Self {
             log: LogSettings {
                 filter: env.text("LOG_LEVEL", "info"),
                 json: env.one_of("LOG_FORMAT", "json", &["json", "text"]) == "json",
@@ -104,11 +104,14 @@ impl Config {
                 concurrency: env.number("STAGE_CONCURRENCY", 512),
                 max_attempts: env.number("MAX_ATTEMPTS", 10),
                 commit_shards: env.number("COMMIT_SHARDS", 3),
+                create_missing: env.boolean("SETUP_ON_START", true),
+                replicas: None,
                 shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),
             },
             stages: stages(env),
             setup_on_start: env.boolean("SETUP_ON_START", true),
         };
+        config.engine.replicas = config.nats.replicas;
         let routing = &config.stages.routing;
         if routing.approval_from > routing.auto_above {
             env.fault(

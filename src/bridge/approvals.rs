@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, Query as RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::query::Query;
 use super::request::About;
 use super::{ApiError, Bridge};
-use crate::domain::{Confidence, DraftId, Phone};
+use crate::domain::{Confidence, DraftId, EventId, Phone};
 use crate::engine::answers::{self, stamp};
 use crate::events::{ApprovalDecided, Fields, Received};
 use crate::store::deliveries::{self, Delivery};
@@ -47,7 +47,7 @@ pub(super) async fn decide(
     match sent.answer(PATIENCE).await? {
         Some(answer) => render(answer.status, answer.body),
         // The text is slow to leave; the decision may be there.
-        None => decided_meanwhile(&bridge, &command, &about).await,
+        None => decided_meanwhile(&bridge, sent.event, &about).await,
     }
 }
 
@@ -61,19 +61,16 @@ fn render(status: u16, body: Value) -> Result<Response, ApiError> {
 
 async fn decided_meanwhile(
     bridge: &Bridge,
-    command: &ApprovalDecided,
+    command: EventId,
     about: &About,
 ) -> Result<Response, ApiError> {
-    let id = command
-        .response_queue_id
-        .as_deref()
-        .and_then(DraftId::parse);
-    let draft = match id {
+    // The audit row is named after the very command, so nobody else's decision is taken for it.
+    let decided = audit::draft_of(&bridge.db, command.row("audit")).await?;
+    let draft = match decided {
         Some(id) => drafts::with_id(&bridge.db, id).await?,
         None => None,
     };
-    let same = |draft: &Draft| draft.approval_action.as_deref() == Some(command.action.as_str());
-    let Some(draft) = draft.filter(same) else {
+    let Some(draft) = draft else {
         return Err(ApiError::unavailable(
             "The decision could not be taken in time; sending it again is safe",
             json!({ "may_still_be_processed": true }),
@@ -157,8 +154,9 @@ fn filter(parameters: HashMap<String, String>) -> Result<DraftFilter, ApiError> 
 
 pub(super) async fn one(
     State(bridge): State<Bridge>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ApiError> {
+    let Path(id) = id?;
     let draft = match DraftId::parse(&id) {
         Some(id) => drafts::with_id(&bridge.db, id).await?,
         None => None,

@@ -191,7 +191,8 @@ fn refused(published: Result<Result<(), String>, tokio::task::JoinError>) -> Res
             tracing::warn!(%error, "the stream did not take a command");
             Err(ApiError::unavailable(
                 "The message stream does not take requests",
-                json!({}),
+                // What the client has buffered may still arrive.
+                json!({ "may_still_be_processed": true }),
             ))
         }
         Err(_) => Err(ApiError::unavailable(

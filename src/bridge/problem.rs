@@ -1,6 +1,6 @@
 //! The one HTTP error type (RFC 9457; `http-api.md` §0.5). Causes go to the log.
 
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -47,6 +47,13 @@ impl From<BytesRejection> for ApiError {
             );
         }
         Invalid::body("could not be read").into()
+    }
+}
+
+/// An id that cannot even be decoded is an unknown id (§0.3).
+impl From<PathRejection> for ApiError {
+    fn from(_: PathRejection) -> Self {
+        Self::not_found("Nothing by that id", json!({}))
     }
 }
 

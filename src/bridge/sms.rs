@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use super::command::Command;
 use super::request::About;
 use super::{ApiError, Bridge};
+use crate::domain::EventId;
 use crate::engine::answers;
 use crate::events::{Fields, Received, SmsReceived};
+use crate::store::workflows::Workflow;
 use crate::store::{texts, workflows};
 
 /// How a caller wants to be answered (RFC 7240).
@@ -109,17 +111,18 @@ async fn outcome(
     budget: Duration,
 ) -> Result<(u16, Value), ApiError> {
     let started = tokio::time::Instant::now();
-    if !budget.is_zero()
-        && let Some(answer) = command.answer(budget).await?
-    {
+    // Who does not want to wait still waits until the text is stored.
+    let first = if budget.is_zero() {
+        Duration::from_millis(200)
+    } else {
+        budget
+    };
+    if let Some(answer) = command.answer(first).await? {
         return Ok((answer.status, answer.body));
     }
     let give_up = started + bridge.settings.accept_timeout.max(budget);
     loop {
-        if !budget.is_zero()
-            && let Some(workflow) = texts::workflow_of_event(&bridge.db, command.event).await?
-            && let Some(workflow) = workflows::with_id(&bridge.db, workflow).await?
-        {
+        if let Some(workflow) = stored(bridge, command.event).await {
             return Ok(answers::sms_received(&workflow, false, bridge.clock.now()));
         }
         let left = give_up.saturating_duration_since(tokio::time::Instant::now());
@@ -129,15 +132,22 @@ async fn outcome(
                 json!({ "may_still_be_processed": true }),
             ));
         }
-        let look_again = if budget.is_zero() {
-            left
-        } else {
-            left.min(Duration::from_millis(100))
-        };
-        if let Some(answer) = command.answer(look_again).await? {
+        if let Some(answer) = command.answer(left.min(Duration::from_millis(200))).await? {
             return Ok((answer.status, answer.body));
         }
     }
+}
+
+/// The text's workflow, if it is stored. A database that is away is no reason to give up early: the
+/// text is on the stream.
+async fn stored(bridge: &Bridge, event: EventId) -> Option<Workflow> {
+    let found = async {
+        let id = texts::workflow_of_event(&bridge.db, event).await.ok()??;
+        workflows::with_id(&bridge.db, id).await.ok()?
+    };
+    tokio::time::timeout(Duration::from_millis(500), found)
+        .await
+        .ok()?
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `GET /orchestrate/workflow/{conversation_id}/status` (`http-api.md` §6.1).
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Json;
 use serde_json::{Value, json};
@@ -15,8 +16,9 @@ const MAX_RETRIES: u32 = 3;
 
 pub(super) async fn status(
     State(bridge): State<Bridge>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ApiError> {
+    let Path(id) = id?;
     let Some(workflow) = find(&bridge, &id).await? else {
         return Err(ApiError::not_found(
             "Workflow not found",

@@ -87,6 +87,10 @@ pub struct Committer {
     shards: Arc<[mpsc::Sender<Ticket>]>,
 }
 
+/// Bytes of a body. The server refuses 256 KB, and what is committed must be publishable: it would be
+/// tried for ever.
+const LARGEST_EVENT: usize = 200 * 1024;
+
 /// The largest round. Beyond this a transaction's locks are held long enough to be felt.
 const ROUND: usize = 256;
 
@@ -167,7 +171,9 @@ impl Worker {
                 }
                 waiting.extend(fresh);
             }
-            while waiting.len() < ROUND {
+            // As many fresh ones as fit a round, however many of one conversation wait: a flood in
+            // one conversation must not starve the others of its shard.
+            for _ in 0..ROUND {
                 match queue.try_recv() {
                     Ok(ticket) => waiting.push_back(ticket),
                     Err(_) => break,
@@ -213,6 +219,10 @@ impl Worker {
         loop {
             match self.commit_once(jobs, look_for_marks).await {
                 Ok(results) => return Ok(results),
+                // Members that met on a mark fall apart into rounds of one.
+                Err(RoundError::Overtaken) if look_for_marks && jobs.len() > 1 => {
+                    return Err("two members share a mark".to_owned());
+                }
                 Err(RoundError::Overtaken) => look_for_marks = true,
                 // Two replicas inserted the same key: the loser looks again and finds a duplicate.
                 Err(RoundError::Database(error)) if is_unique_violation(&error) && clashes < 3 => {
@@ -262,8 +272,8 @@ impl Worker {
         Ok(jobs
             .iter()
             .map(
-                |job| match already.remove(&(job.event, job.stage.to_owned())) {
-                    Some(kept) => Committed::Already(kept),
+                |job| match already.get(&(job.event, job.stage.to_owned())) {
+                    Some(kept) => Committed::Already(kept.clone()),
                     None => results.next().unwrap_or(Committed::Stopping),
                 },
             )
@@ -274,18 +284,25 @@ impl Worker {
 /// At most one member per conversation; the others keep their place for the next round.
 fn next_round(waiting: &mut VecDeque<Ticket>) -> Vec<Ticket> {
     let mut seen = HashSet::new();
+    // The same event from outside twice is two jobs for one mark.
+    let mut events = HashSet::new();
     let mut round = Vec::new();
     let mut later = VecDeque::new();
     for ticket in waiting.drain(..) {
-        let free = match &ticket.0.needs.conversation {
-            Some(conversation) => seen.insert(conversation.clone()),
-            None => true,
-        };
-        if free {
-            round.push(ticket)
-        } else {
-            later.push_back(ticket)
+        let job = &ticket.0;
+        let met = job
+            .needs
+            .conversation
+            .as_ref()
+            .is_some_and(|c| seen.contains(c))
+            || events.contains(&(job.event, job.stage));
+        if met || round.len() == ROUND {
+            later.push_back(ticket);
+            continue;
         }
+        seen.extend(job.needs.conversation.clone());
+        events.insert((job.event, job.stage));
+        round.push(ticket);
     }
     *waiting = later;
     round
@@ -408,6 +425,9 @@ fn keep(job: &Job, emits: Vec<Emit>) -> Result<Vec<Kept>, String> {
             let body = emit
                 .body
                 .map_err(|error| format!("event {}: {error}", emit.subject))?;
+            if body.get().len() > LARGEST_EVENT {
+                return Err(format!("event {} is too large to publish", emit.subject));
+            }
             let id = job.event.caused(job.stage, ordinal);
             let mut headers = vec![
                 ("ce-specversion".to_owned(), "1.0".to_owned()),

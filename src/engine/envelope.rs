@@ -68,8 +68,17 @@ impl Envelope {
                 .map(async_nats::HeaderValue::as_str)
         };
         let id = match header("ce-id").map(str::trim).filter(|id| !id.is_empty()) {
-            Some(id) => Uuid::try_parse(id)
-                .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())),
+            // Ids are unique per source only: two publishers may both count from 1.
+            Some(id) => {
+                let source = header("ce-source").unwrap_or_default();
+                let ours = source.starts_with("orchestrator/");
+                let named =
+                    || Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{source}\n{id}").as_bytes());
+                Uuid::try_parse(id)
+                    .ok()
+                    .filter(|_| ours)
+                    .unwrap_or_else(named)
+            }
             // The sequence starts at 1 again in a new stream; the time of its making does not.
             None => Uuid::new_v5(
                 &Uuid::NAMESPACE_OID,
@@ -149,11 +158,26 @@ mod tests {
     }
 
     #[test]
-    fn any_cloud_event_id_identifies() {
-        let odd = read(&[("ce-id", "SM123")], origin(100, 1));
-        assert_eq!(odd.id, read(&[("ce-id", "SM123")], origin(200, 9)).id);
+    fn a_cloud_event_is_known_by_its_id_and_source() {
+        let id = |source, id, origin| read(&[("ce-id", id), ("ce-source", source)], origin).id;
+        assert_eq!(
+            id("agent", "SM1", origin(100, 1)),
+            id("agent", "SM1", origin(200, 9))
+        );
+        assert_ne!(
+            id("agent", "1", origin(100, 1)),
+            id("other", "1", origin(100, 1))
+        );
         let uuid = "0b0e7d52-5b1c-4f38-9d0a-1c2d3e4f5a6b";
-        assert_eq!(read(&[("ce-id", uuid)], origin(1, 1)).id.to_string(), uuid);
+        assert_eq!(
+            id("orchestrator/bridge", uuid, origin(1, 1)).to_string(),
+            uuid
+        );
+        assert_ne!(
+            id("agent", uuid, origin(1, 1)).to_string(),
+            uuid,
+            "nobody else names our events"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::Clock;
 use super::committer::Committer;
 use super::publisher::Publisher;
 use super::stage::{Io, Stage};
+use super::topology::{self, Mode};
 use super::work::Work;
 use crate::events::Stream;
 use crate::ops::metrics::Metrics;
@@ -30,6 +31,10 @@ pub struct EngineSettings {
     pub max_attempts: i32,
     /// `COMMIT_SHARDS`: transactions in flight at once.
     pub commit_shards: usize,
+    /// `SETUP_ON_START`: a stream that is gone is made anew, from the file.
+    pub create_missing: bool,
+    /// `NATS_REPLICAS`.
+    pub replicas: Option<u64>,
     /// `SHUTDOWN_SECONDS`: how long work in flight may take to finish.
     pub shutdown: Duration,
 }
@@ -93,9 +98,21 @@ pub async fn run<S: Stage>(engine: Arc<Engine>, stage: Arc<S>, stream: Stream) {
             }
             Err(error) => {
                 tracing::warn!(stage = S::NAME, %error, "the stage's consumer is not there yet");
+                if engine.settings.create_missing {
+                    create_missing(&engine).await;
+                }
                 pause(&engine.stop, Duration::from_secs(1)).await;
             }
         }
+    }
+}
+
+/// A lost volume must not need a restart of the service.
+async fn create_missing(engine: &Engine) {
+    let Publisher { client, names, .. } = &engine.publisher;
+    let made = topology::ensure(client, names, engine.settings.replicas, Mode::CreateMissing).await;
+    if let Err(error) = made {
+        tracing::warn!(%error, "streams and consumers cannot be made");
     }
 }
 

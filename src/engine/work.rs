@@ -112,8 +112,14 @@ impl<S: Stage> Work<S> {
     }
 
     async fn handle(&self, parcel: Parcel) -> Leave {
-        let Ok(_slot) = self.slots.acquire().await else {
-            return Leave::Silent;
+        // At shutdown, what has not begun goes to another replica at once.
+        let _slot = tokio::select! {
+            biased;
+            () = self.engine.stop.cancelled() => return Leave::Nak(Duration::ZERO),
+            slot = self.slots.acquire() => match slot {
+                Ok(slot) => slot,
+                Err(_) => return Leave::Silent,
+            },
         };
         let _alone = match self.suspect(&parcel).await {
             Suspicion::None => None,
@@ -186,10 +192,12 @@ impl<S: Stage> Work<S> {
     async fn walk(&self, event: &Arc<Incoming<S::In>>) -> Walked {
         let engine = &self.engine;
         if S::ASKS_OUTSIDE {
-            match handled::of(&engine.io.db, event.envelope.id, S::NAME).await {
-                Ok(Some(kept)) => return self.publish(&kept, Vec::new()).await,
-                Ok(None) => {}
-                Err(error) => return Walked::later_database(&error),
+            let id = event.envelope.id;
+            let look = || handled::of(&engine.io.db, id, S::NAME);
+            match self.patiently(look).await {
+                Some(Some(kept)) => return self.publish(&kept, Vec::new()).await,
+                Some(None) => {}
+                None => return Walked::Leave(Leave::Silent),
             }
         }
         let found = match self.stage.gather(event, &engine.io).await {
@@ -286,9 +294,9 @@ impl<S: Stage> Work<S> {
     ) -> Leave {
         let id = parcel.envelope.id;
         let now = self.engine.clock.now();
-        let counted = attempts::failed(&self.engine.io.db, id, S::NAME, &because, now).await;
-        let Ok(so_far) = counted else {
-            return Leave::Nak(after);
+        let note = || attempts::failed(&self.engine.io.db, id, S::NAME, &because, now);
+        let Some(so_far) = self.patiently(note).await else {
+            return Leave::Silent;
         };
         tracing::warn!(stage = S::NAME, event = %id, attempt = so_far.count, reason = %because, "not handled");
         if so_far.count < self.stage.max_attempts(self.engine.settings.max_attempts) {
@@ -370,7 +378,19 @@ impl<S: Stage> Work<S> {
                 let parked = dead::park(&parcel, now);
                 match &event {
                     Some(event) => parked.and(stage.give_up(event, parcel.reason, now)),
-                    None => parked,
+                    // Not even read: its workflow ends all the same. A notification has none of
+                    // its own, and an unreadable body names none.
+                    None if S::DEAD_KIND == "notification"
+                        || parcel.reason == "invalid_message" =>
+                    {
+                        parked
+                    }
+                    None => parked.and(dead::fail_workflow(
+                        &parcel.envelope,
+                        S::NAME,
+                        parcel.reason,
+                        now,
+                    )),
                 }
             }),
         };
@@ -389,6 +409,25 @@ impl<S: Stage> Work<S> {
 }
 
 impl<S: Stage> Work<S> {
+    /// Waits for Postgres in place, the message's deadline being extended meanwhile. Giving the
+    /// message back instead would make its deliveries count up without a trace, which is what a
+    /// message that kills its worker looks like. `None`: the service is stopping.
+    async fn patiently<T, F: Future<Output = Result<T, sqlx::Error>>>(
+        &self,
+        mut ask: impl FnMut() -> F,
+    ) -> Option<T> {
+        loop {
+            match ask().await {
+                Ok(answer) => return Some(answer),
+                Err(_) if self.engine.stop.is_cancelled() => return None,
+                Err(error) => {
+                    tracing::warn!(stage = S::NAME, %error, "database not reachable");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
+    }
+
     async fn publish_parked(&self, emitted: &[handled::Kept]) -> Leave {
         match self.engine.publisher.publish(emitted).await {
             Ok(()) => Leave::Term,
@@ -413,13 +452,6 @@ enum Walked {
         reason: &'static str,
         detail: String,
     },
-}
-
-impl Walked {
-    fn later_database(error: &sqlx::Error) -> Self {
-        tracing::warn!(%error, "database not reachable");
-        Self::Leave(Leave::Nak(Duration::from_secs(1)))
-    }
 }
 
 /// Extends the message's deadline while `work` runs, however long that takes.

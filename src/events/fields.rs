@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -119,7 +119,11 @@ impl Fields {
 
     /// The raw value under the first of `names` that is present, snake_case before camelCase.
     pub fn raw(&self, names: &[&str]) -> Option<&Value> {
-        names.iter().find_map(|name| {
+        self.all(names).next()
+    }
+
+    fn all(&self, names: &[&str]) -> impl Iterator<Item = &Value> {
+        names.iter().filter_map(|name| {
             self.object
                 .get(*name)
                 .or_else(|| self.object.get(&camel(name)))
@@ -134,8 +138,13 @@ impl Fields {
     /// Text of at most `max` characters after trimming; numbers are taken as their decimal text;
     /// `null` and blank count as absent.
     pub fn text(&self, names: &[&str], max: usize) -> Option<String> {
-        let text = match self.raw(names)? {
-            Value::Null => return None,
+        // Null and blank count as absent, so that a filled alias further on is found.
+        let filled = |value: &&Value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.trim().is_empty(),
+            _ => true,
+        };
+        let text = match self.all(names).find(filled)? {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             _ => {
@@ -143,7 +152,8 @@ impl Fields {
                 return None;
             }
         };
-        if text.is_empty() {
+        if text.contains('\0') {
+            self.fault(names[0], "invalid", "must not contain the character NUL");
             return None;
         }
         if text.chars().count() > max {
@@ -187,7 +197,8 @@ impl Fields {
             Value::String(text) => text.trim().to_owned(),
             _ => String::new(),
         };
-        let time = parse_time(&text);
+        // Years before 1 are no dates of texts, and Postgres ends at 4713 BC.
+        let time = parse_time(&text).filter(|time| time.year() >= 1);
         if time.is_none() {
             self.fault(names[0], "invalid", "must be an RFC 3339 time");
         }
@@ -197,6 +208,11 @@ impl Fields {
     /// An object, kept as it is.
     pub fn object(&self, names: &[&str]) -> Option<Map<String, Value>> {
         match self.raw(names)? {
+            // Postgres keeps no NUL in JSON either.
+            Value::Object(object) if value_has_nul(object) => {
+                self.fault(names[0], "invalid", "must not contain the character NUL");
+                None
+            }
             Value::Object(object) => Some(object.clone()),
             Value::Null => None,
             _ => {
@@ -265,6 +281,10 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
 }
 
+fn value_has_nul(object: &Map<String, Value>) -> bool {
+    serde_json::to_string(object).is_ok_and(|text| text.contains("\\u0000"))
+}
+
 fn camel(snake: &str) -> String {
     let mut out = String::with_capacity(snake.len());
     let mut upper = false;
@@ -311,6 +331,25 @@ mod tests {
                 .sentence(),
             "d must be text"
         );
+    }
+
+    #[test]
+    fn what_postgres_cannot_keep_is_refused_at_the_door() {
+        let f = fields(r#"{"content":"a\u0000b","metadata":{"x":"\u0000"},"at":"-0500-01-01"}"#);
+        assert_eq!(f.text(&["content"], 10), None);
+        assert_eq!(f.object(&["metadata"]), None);
+        assert_eq!(f.time(&["at"]), None);
+        assert_eq!(
+            f.finish(Some(())).expect_err("three faults").errors.len(),
+            3
+        );
+    }
+
+    #[test]
+    fn a_blank_field_does_not_hide_its_alias() {
+        let f = fields(r#"{"message_sid":null,"MessageSid":" ","twilio_sid":"SM1"}"#);
+        let sid = f.text(&["message_sid", "MessageSid", "twilio_sid"], 10);
+        assert_eq!(sid.as_deref(), Some("SM1"));
     }
 
     #[test]

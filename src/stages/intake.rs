@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use self::arrived::Arrived;
 use self::heard::Heard;
 use super::handover::HandoverSettings;
-use crate::domain::{Action, EscalationType};
+use crate::domain::{Action, EscalationType, WorkflowId};
+use crate::engine::answers::Problem;
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
-use crate::events::{Direction, SmsReceived};
+use crate::events::{Direction, SmsReceived, WorkflowFailed};
 use crate::reading;
 use crate::store::conversations::{ConversationUpdate, NewConversation};
 use crate::store::{Case, ConsentUse, DraftRef, Needs, SameText};
@@ -118,8 +119,43 @@ impl Stage for Intake {
         if case.opted_out {
             return text.suppress();
         }
-        text.open_turn()
+        text.open_turn(&self.handover)
     }
+
+    fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
+        given_up(event, reason, now)
+    }
+}
+
+/// A text that cannot even be stored: its caller hears that it failed, and managers that it exists.
+fn given_up(event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
+    let envelope = &event.envelope;
+    let workflow = WorkflowId(envelope.id.row("workflow"));
+    let failed = WorkflowFailed {
+        workflow_id: workflow,
+        conversation_id: event.body.conversation_id.clone(),
+        stage: Intake::NAME.to_owned(),
+        reason: reason.to_owned(),
+        dead_letter_id: crate::engine::dead::letter_id(envelope, Intake::NAME),
+    };
+    let problem = Problem {
+        status: 500,
+        slug: "not-processed",
+        title: "Not processed",
+        code: "ORC_500",
+        detail: "The text could not be processed; it is kept and a person will look".to_owned(),
+        details: serde_json::json!({}),
+        errors: Vec::new(),
+    };
+    let body = problem.body("/orchestrate/sms-received", &envelope.correlation_id, now);
+    let reply = envelope.reply_subject.clone().map(|to| Reply::Ready {
+        to,
+        status: problem.status,
+        body,
+    });
+    Decision::done()
+        .emit(&failed, &event.body.conversation_id, workflow)
+        .reply_if(reply)
 }
 
 /// How the text would be recognised if it came again.

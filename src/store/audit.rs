@@ -51,6 +51,16 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[Audit]) -> Result<(), sqlx::
     Ok(())
 }
 
+/// The draft a decision was about, by the decision's id.
+pub async fn draft_of(pool: &PgPool, decision: Uuid) -> Result<Option<DraftId>, sqlx::Error> {
+    let id: Option<Uuid> =
+        sqlx::query_scalar("select response_queue_id from approval_audit_log where id = $1")
+            .bind(decision)
+            .fetch_optional(pool)
+            .await?;
+    Ok(id.map(DraftId))
+}
+
 /// The decisions about a draft, oldest first.
 pub async fn of_draft(pool: &PgPool, draft: DraftId) -> Result<Vec<Audit>, sqlx::Error> {
     let rows = sqlx::query(

@@ -323,6 +323,11 @@ async fn load_deliveries(
         .filter_map(|n| n.conversation.as_ref())
         .map(ConversationId::as_str)
         .collect();
+    let phones: Vec<&str> = wanted
+        .iter()
+        .filter_map(|n| n.consent.as_ref())
+        .map(|(phone, _)| phone.as_str())
+        .collect();
     let ids: Vec<_> = wanted
         .iter()
         .filter_map(|n| n.delivery)
@@ -332,7 +337,7 @@ async fn load_deliveries(
     // Claims matter only when somebody has to look before repeating.
     let looks = found.iter().any(|d| d.status == DeliveryStatus::Intended);
     let claimed = if looks {
-        deliveries::claimed(tx, &conversations).await?
+        deliveries::claimed(tx, &phones).await?
     } else {
         Vec::new()
     };
@@ -352,7 +357,11 @@ async fn load_deliveries(
         });
         case.claimed = claimed
             .iter()
-            .filter(|(owner, _)| owner == conversation.as_str())
+            .filter(|(owner, _)| {
+                need.consent
+                    .as_ref()
+                    .is_some_and(|(phone, _)| owner == phone.as_str())
+            })
             .map(|(_, message)| message.clone())
             .collect();
     }

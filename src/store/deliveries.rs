@@ -244,16 +244,17 @@ pub(super) async fn unfinished_or(
     rows.iter().map(from_row).collect()
 }
 
-/// Rows of the agent that other deliveries to the same number have claimed as theirs.
+/// Rows of the agent that other deliveries to the same number have claimed as theirs. By number, as
+/// the agent's history is: two conversations may share one.
 pub(super) async fn claimed(
     tx: &mut Tx<'_>,
-    conversations: &[&str],
+    phones: &[&str],
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
     sqlx::query_as(
-        "select conversation_id, sms_message_id from deliveries
-         where conversation_id = any($1) and sms_message_id is not null",
+        "select phone_number, sms_message_id from deliveries
+         where phone_number = any($1) and sms_message_id is not null",
     )
-    .bind(conversations)
+    .bind(phones)
     .fetch_all(&mut **tx)
     .await
 }

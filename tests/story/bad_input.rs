@@ -20,6 +20,8 @@ async fn every_limit_of_a_text_names_its_field() {
         ("/tenant_id", json!("x".repeat(101))),
         ("/phone_number", json!("555")),
         ("/content", json!("   ")),
+        ("/content", json!("a\u{0}b")),
+        ("/timestamp", json!("-0500-01-01")),
         ("/content", json!("é".repeat(2001))),
         ("/conversation_id", json!("a b")),
         ("/conversation_id", json!("x".repeat(129))),
@@ -207,4 +209,36 @@ async fn junk_between_our_own_stages_is_parked_too() {
         5
     );
     world.finish_with(0, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_junk_under_the_same_id_does_not_stop_its_neighbours() {
+    let world = World::start().await;
+    let headers = [("ce-id", "1"), ("ce-source", "agent")];
+    let junk = Value::String("junk".to_owned());
+    let all = (0..40).map(|_| world.publish("sms.received", &junk, &headers));
+    futures::future::join_all(all).await;
+    let unknown = json!({"response_queue_id": "nothing", "action": "approve"});
+    let all = (0..20).map(|_| world.publish("approval.decided", &unknown, &headers));
+    futures::future::join_all(all).await;
+    for n in 0..6 {
+        let answer = world
+            .text(&format!("c{n}"), "hello [confidence=0.95]")
+            .await;
+        assert_eq!(answer["action_taken"], "auto_sent");
+    }
+    world.finish_with(6, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_monologue_goes_to_a_person_before_it_is_too_large_to_carry() {
+    let world = World::with("AUTONOMY_MODE", "draft_only").start().await;
+    let long = "é".repeat(1990);
+    let mut escalated = 0;
+    for n in 0..20 {
+        let answer = world.text("c1", &format!("{n} {long}")).await;
+        escalated += usize::from(answer["action_taken"] == "escalated");
+    }
+    assert!(escalated >= 1, "nobody was told");
+    world.finish(0).await;
 }

@@ -44,3 +44,34 @@ async fn without_nats_the_door_says_so_and_afterwards_everything_goes_on() {
     world.until_status("c2", "sent").await;
     world.finish(2).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_volume_is_made_anew_without_a_restart() {
+    let world = World::with("ACCEPT_TIMEOUT_MS", "1500")
+        .set("SYNC_BUDGET_MS", "1000")
+        .start()
+        .await;
+    world.text("c1", "hello [confidence=0.95]").await;
+    world.settle().await;
+    world.lose_streams().await;
+    let mut body = sms("c2", "hello [confidence=0.95]");
+    body["message_sid"] = json!("SM-after-the-loss");
+    world
+        .until("the text is taken", || async {
+            let (status, _) = world.post("/orchestrate/sms-received", &body).await;
+            (status == 200 || status == 202).then_some(())
+        })
+        .await;
+    world.until_status("c2", "sent").await;
+    let epochs: Vec<i32> =
+        sqlx::query_scalar("select distinct arrival_epoch from inbound_messages order by 1")
+            .fetch_all(&world.db)
+            .await
+            .unwrap();
+    assert_eq!(
+        epochs,
+        [1, 2],
+        "a new stream is later than all of the old one"
+    );
+    world.finish(2).await;
+}

@@ -386,6 +386,11 @@ impl World {
         self.clean_up().await;
     }
 
+    /// As if the NATS volume were gone.
+    pub(crate) async fn lose_streams(&self) {
+        delete_streams(&self.nats, &self.prefix).await;
+    }
+
     async fn clean_up(&self) {
         delete_streams(&self.nats, &self.prefix).await;
         self.db.close().await;

@@ -96,6 +96,10 @@ pub fn read_answer(body: &Value) -> Result<Understood, Unusable> {
         return Err(Unusable::Refused);
     }
     let content = message["content"].as_str().unwrap_or_default().trim();
+    // Postgres keeps no NUL, so an answer with one could never be stored, and would be paid for again.
+    if content.contains('\0') || content.contains("\\u0000") {
+        return Err(Unusable::Malformed);
+    }
     if content.is_empty() {
         return Err(Unusable::Empty);
     }

@@ -18,6 +18,10 @@ use crate::store::texts::{NewText, TextsMoved};
 use crate::store::workflows::{NewWorkflow, WorkflowUpdate};
 use crate::store::{Case, Change};
 
+/// Bytes of open texts a turn may have. Every stage adds facts and a draft to them, and the server
+/// takes no message above 256 KB.
+const MOST_OPEN_BYTES: usize = 48 * 1024;
+
 /// A new text of a tenant, with everything its fate depends on.
 pub(super) struct Arrived<'a> {
     pub(super) event: &'a Event,
@@ -104,7 +108,7 @@ impl Arrived<'_> {
 
     /// Opens a turn, or replaces the open one: the newest text's workflow carries it and answers
     /// all open texts, in the order they arrived.
-    pub(super) fn open_turn(&self) -> Decision {
+    pub(super) fn open_turn(&self, settings: &HandoverSettings) -> Decision {
         let own = OpenText {
             workflow_id: self.workflow(),
             content: self.sms().content.clone(),
@@ -116,6 +120,10 @@ impl Arrived<'_> {
         let mut texts = self.case.open_texts.clone();
         texts.push(own);
         texts.sort_by_key(|text| text.arrival);
+        let bytes: usize = texts.iter().map(|text| text.content.len()).sum();
+        if bytes > MOST_OPEN_BYTES {
+            return self.too_much(settings);
+        }
         // Not always our own: a text may be overtaken on its way to us.
         let carrier = texts
             .last()
@@ -144,6 +152,36 @@ impl Arrived<'_> {
             })
             .and(self.replace_open_turn(carrier))
             .emit(&TurnOpened { turn }, self.id(), carrier)
+    }
+
+    /// More unanswered text than a draft can answer, or an event can carry: a person reads it.
+    fn too_much(&self, settings: &HandoverSettings) -> Decision {
+        let mut handover = self.handover(EscalationType::Manual);
+        handover.reason = "The tenant has written more than one reply can answer.".to_owned();
+        self.stored()
+            .change(ConversationUpdate {
+                open_turn: Some((self.next_turn(), self.workflow())),
+                close_turn: true,
+                ..self.conversation_update()
+            })
+            .and(self.replace_open_turn(self.workflow()))
+            .and(handover.raise(settings, self.now))
+            .change(self.escalated(&handover))
+            .reply(Reply::Workflow(self.workflow()))
+    }
+
+    fn escalated(&self, handover: &Handover<'_>) -> WorkflowUpdate {
+        WorkflowUpdate {
+            action: Some(Action::Escalated),
+            outcome: Some(Outcome::Escalated),
+            escalation: Some(handover.id()),
+            ..WorkflowUpdate::to(
+                self.workflow(),
+                WorkflowStatus::Escalated,
+                StepName::Escalated,
+                self.now,
+            )
+        }
     }
 
     /// What an open turn leaves behind when `carrier` takes over its texts.
@@ -288,17 +326,7 @@ impl Arrived<'_> {
             .and(self.close_open_turn())
             .and(revoked)
             .and(handover.raise(settings, self.now))
-            .change(WorkflowUpdate {
-                action: Some(Action::Escalated),
-                outcome: Some(Outcome::Escalated),
-                escalation: Some(handover.id()),
-                ..WorkflowUpdate::to(
-                    self.workflow(),
-                    WorkflowStatus::Escalated,
-                    StepName::Escalated,
-                    self.now,
-                )
-            })
+            .change(self.escalated(&handover))
             .reply(Reply::Workflow(self.workflow()))
     }
 
