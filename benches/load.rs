@@ -34,13 +34,14 @@ impl Drop for Process {
 fn cpu_micros(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<u64> = after_name
+    let fields: Vec<i64> = after_name
         .split_whitespace()
         .filter_map(|f| f.parse().ok())
         .collect();
     // utime and stime, in ticks of 10 ms; `state` is the only field before them that is no number.
+    // Signed, because the terminal's group is -1 without a terminal: dropping it would shift the rest.
     let ticks = fields.get(10).unwrap_or(&0) + fields.get(11).unwrap_or(&0);
-    ticks * 10_000
+    u64::try_from(ticks).unwrap_or(0) * 10_000
 }
 
 /// Postgres is many processes: the postmaster and everything it has forked.
