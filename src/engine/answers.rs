@@ -236,6 +236,7 @@ impl Problem {
 pub(super) async fn load(
     tx: &mut Tx<'_>,
     wanted: Vec<Vec<Reply>>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<Vec<Answer>>, sqlx::Error> {
     let mut workflow_ids = Vec::new();
     let mut draft_ids = Vec::new();
@@ -267,7 +268,6 @@ pub(super) async fn load(
         let texts = deliveries::of_drafts_in(tx, &draft_ids).await?;
         sent.extend(texts.into_iter().map(|d| (d.draft_id, d)));
     }
-    let now = Utc::now();
     let answer = |reply: Reply| match reply {
         Reply::Workflow(id) => {
             let workflow = flows.get(&id)?;

@@ -15,10 +15,10 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{self, Answer};
-use super::decision::{Effect, Emit, Next};
+use super::decision::{Effect, Next};
+use super::emitted::keep;
 use super::{Clock, Decision};
 use crate::domain::EventId;
-use crate::events::Entry;
 use crate::store::handled::{Kept, Mark};
 use crate::store::{self, Case, Needs, Tx, handled, is_transient};
 
@@ -86,10 +86,6 @@ type Ticket = (Job, oneshot::Sender<Committed>);
 pub struct Committer {
     shards: Arc<[mpsc::Sender<Ticket>]>,
 }
-
-/// Bytes of a body. The server refuses 256 KB, and what is committed must be publishable: it would be
-/// tried for ever.
-const LARGEST_EVENT: usize = 200 * 1024;
 
 /// The largest round. Beyond this a transaction's locks are held long enough to be felt.
 const ROUND: usize = 256;
@@ -266,7 +262,7 @@ impl Worker {
         let cases = store::case::load(&mut tx, &needs, self.clock.now()).await?;
         let now = self.clock.now();
         let decided = decide_all(&open, &cases, now);
-        let results = write(&mut tx, &open, decided).await?;
+        let results = write(&mut tx, &open, decided, now).await?;
         tx.commit().await?;
         let mut results = results.into_iter();
         Ok(jobs
@@ -337,6 +333,7 @@ async fn write(
     tx: &mut Tx<'_>,
     jobs: &[&Job],
     decided: Vec<Result<Decision, String>>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<Committed>, RoundError> {
     let mut changes = Vec::new();
     let mut results = Vec::with_capacity(jobs.len());
@@ -357,7 +354,7 @@ async fn write(
             next,
         } = decision;
         let result = match next {
-            Next::Done => match keep(job, emits) {
+            Next::Done => match keep(job, emits, now) {
                 Ok(emitted) => Committed::Done {
                     emitted,
                     answers: Vec::new(),
@@ -385,7 +382,10 @@ async fn write(
     }
     mark_handled(tx, jobs, &results).await?;
     store::apply(tx, changes).await?;
-    for (result, replies) in results.iter_mut().zip(answers::load(tx, wanted).await?) {
+    for (result, replies) in results
+        .iter_mut()
+        .zip(answers::load(tx, wanted, now).await?)
+    {
         if let Committed::Done { answers, .. } | Committed::Later { answers, .. } = result {
             *answers = replies;
         }
@@ -413,54 +413,6 @@ async fn mark_handled(
     } else {
         Err(RoundError::Overtaken)
     }
-}
-
-/// Gives each event its id and headers. The id follows from the cause, the stage and the ordinal.
-fn keep(job: &Job, emits: Vec<Emit>) -> Result<Vec<Kept>, String> {
-    let time = Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    emits
-        .into_iter()
-        .enumerate()
-        .map(|(ordinal, emit)| {
-            let body = emit
-                .body
-                .map_err(|error| format!("event {}: {error}", emit.subject))?;
-            if body.get().len() > LARGEST_EVENT {
-                return Err(format!("event {} is too large to publish", emit.subject));
-            }
-            let id = job.event.caused(job.stage, ordinal);
-            let mut headers = vec![
-                ("ce-specversion".to_owned(), "1.0".to_owned()),
-                ("ce-id".to_owned(), id.to_string()),
-                ("ce-type".to_owned(), emit.subject.to_owned()),
-                (
-                    "ce-source".to_owned(),
-                    format!("orchestrator/{}", job.stage),
-                ),
-                ("ce-time".to_owned(), time.clone()),
-                ("ce-correlationid".to_owned(), job.correlation_id.clone()),
-                ("ce-causationid".to_owned(), job.event.to_string()),
-            ];
-            let optional = [
-                ("ce-subject", emit.conversation.map(|c| c.to_string())),
-                ("ce-workflowid", emit.workflow.map(|w| w.to_string())),
-                (
-                    "ce-dataschema",
-                    Entry::of(emit.subject).map(Entry::data_schema),
-                ),
-                ("traceparent", job.traceparent.clone()),
-            ];
-            for (name, value) in optional {
-                headers.extend(value.map(|value| (name.to_owned(), value)));
-            }
-            Ok(Kept {
-                id,
-                subject: emit.subject.to_owned(),
-                headers,
-                body,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod committer;
 pub mod dead;
 pub mod decision;
 pub mod effects;
+mod emitted;
 pub mod envelope;
 pub mod names;
 pub mod publisher;

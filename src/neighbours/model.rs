@@ -12,7 +12,7 @@ use async_openai::middleware::ReqwestService;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-pub use answer::{PlainEscalation, Understood, Unusable, read_answer};
+pub use answer::{Understood, Unusable, read_answer};
 
 use super::caller::client_builder;
 use crate::domain::WorkflowId;

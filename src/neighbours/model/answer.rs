@@ -24,9 +24,6 @@ pub struct Understood {
     pub escalation: Option<ModelEscalation>,
 }
 
-/// Named for readers of the plain form.
-pub type PlainEscalation = ModelEscalation;
-
 /// Why an answer may not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {

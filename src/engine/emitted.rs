@@ -1,0 +1,60 @@
+//! A decision's events become messages: ids that are the same on every run, CloudEvents headers.
+
+use chrono::{DateTime, Utc};
+
+use super::committer::Job;
+use super::decision::Emit;
+use crate::events::Entry;
+use crate::store::handled::Kept;
+
+/// Bytes of a body. The server refuses 256 KB, and what is committed must be publishable: it would be
+/// tried for ever.
+const LARGEST_EVENT: usize = 200 * 1024;
+
+/// Gives each event its id and headers. The id follows from the cause, the stage and the ordinal.
+pub(super) fn keep(job: &Job, emits: Vec<Emit>, now: DateTime<Utc>) -> Result<Vec<Kept>, String> {
+    let time = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    emits
+        .into_iter()
+        .enumerate()
+        .map(|(ordinal, emit)| {
+            let body = emit
+                .body
+                .map_err(|error| format!("event {}: {error}", emit.subject))?;
+            if body.get().len() > LARGEST_EVENT {
+                return Err(format!("event {} is too large to publish", emit.subject));
+            }
+            let id = job.event.caused(job.stage, ordinal);
+            let mut headers = vec![
+                ("ce-specversion".to_owned(), "1.0".to_owned()),
+                ("ce-id".to_owned(), id.to_string()),
+                ("ce-type".to_owned(), emit.subject.to_owned()),
+                (
+                    "ce-source".to_owned(),
+                    format!("orchestrator/{}", job.stage),
+                ),
+                ("ce-time".to_owned(), time.clone()),
+                ("ce-correlationid".to_owned(), job.correlation_id.clone()),
+                ("ce-causationid".to_owned(), job.event.to_string()),
+            ];
+            let optional = [
+                ("ce-subject", emit.conversation.map(|c| c.to_string())),
+                ("ce-workflowid", emit.workflow.map(|w| w.to_string())),
+                (
+                    "ce-dataschema",
+                    Entry::of(emit.subject).map(Entry::data_schema),
+                ),
+                ("traceparent", job.traceparent.clone()),
+            ];
+            for (name, value) in optional {
+                headers.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            Ok(Kept {
+                id,
+                subject: emit.subject.to_owned(),
+                headers,
+                body,
+            })
+        })
+        .collect()
+}
