@@ -114,6 +114,7 @@ impl Service {
             io: Io {
                 neighbours,
                 db: db.clone(),
+                clock: clock.clone(),
             },
             clock,
             settings: config.engine.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use super::{Decision, EffectResult, Incoming};
+use super::{Clock, Decision, EffectResult, Incoming};
 use crate::events::StageInput;
 use crate::neighbours::Neighbours;
 use crate::store::{Case, Needs};
@@ -19,6 +19,8 @@ pub struct Io {
     pub neighbours: Neighbours,
     /// For reading.
     pub db: PgPool,
+    /// For noting when a question was asked; decisions are given the time.
+    pub clock: Clock,
 }
 
 /// Why a message was not handled. An expected failure - a low score, a refused text - is a

@@ -40,7 +40,7 @@ impl Stage for Context {
     type Found = Found;
 
     async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
-        let began = Utc::now();
+        let began = io.clock.now();
         let turn = &event.body.turn;
         let correlation = &event.envelope.correlation_id;
         let history = async {

@@ -58,7 +58,7 @@ impl Stage for Draft {
     }
 
     async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
-        let began = Utc::now();
+        let began = io.clock.now();
         let TurnReady { turn, facts } = &event.body;
         let messages = prompt::messages(turn, facts, self.settings.limits);
         let answer = io

@@ -1,7 +1,7 @@
-//! NATS goes away and comes back.
+//! NATS or Postgres goes away and comes back.
 
 use serde_json::json;
-use simulators::servers::{Nats, NatsOptions};
+use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 
 use crate::world::{World, sms};
 
@@ -74,4 +74,33 @@ async fn a_lost_volume_is_made_anew_without_a_restart() {
         "a new stream is later than all of the old one"
     );
     world.finish(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_postgres_is_away_texts_wait() {
+    let mut postgres = Postgres::start(PostgresOptions {
+        durable: true,
+        ..PostgresOptions::default()
+    })
+    .expect("a Postgres of our own");
+    let url = postgres.create_database("story").expect("a database");
+    let world = World::with("DATABASE_URL", &url).start().await;
+    world.neighbours.model.set_latency(400, 0);
+    for n in 0..10 {
+        let body = sms(&format!("c{n}"), "hello [confidence=0.95]");
+        world.publish("sms.received", &body, &[]).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    postgres.kill9();
+    world
+        .until("the service knows", || async {
+            let (status, body) = world.get("/health/ready").await;
+            (status == 503 && body["reasons"] == json!(["database unreachable"])).then_some(())
+        })
+        .await;
+    postgres.restart().expect("the same server again");
+    for n in 0..10 {
+        world.until_status(&format!("c{n}"), "sent").await;
+    }
+    world.finish(10).await;
 }

@@ -122,7 +122,8 @@ impl World {
             .admin
             .rsplit_once('/')
             .expect("an address with a database");
-        let url = format!("{base}/{name}");
+        let own = settings.iter().find(|(name, _)| name == "DATABASE_URL");
+        let url = own.map_or(format!("{base}/{name}"), |(_, url)| url.clone());
         let neighbours = Neighbours::start(NeighbourConfig {
             seed: Some(7),
             ..NeighbourConfig::default()
