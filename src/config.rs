@@ -20,12 +20,13 @@ use crate::neighbours::model::ModelSettings;
 use crate::neighbours::notifications::NotificationSettings;
 use crate::neighbours::sms_agent::SmsAgentSettings;
 use crate::ops::telemetry::LogSettings;
+use crate::rules::plan::PlanSettings;
 use crate::rules::prompt::PromptLimits;
 use crate::rules::routing::{Autonomy, RoutingSettings};
 use crate::stages::deliver::DeliverSettings;
 use crate::stages::draft::DraftSettings;
 use crate::stages::intake::IntakeSettings;
-use crate::stages::{Handover, StageSettings};
+use crate::stages::{Handover, PlanningSettings, StageSettings};
 use crate::store::DatabaseSettings;
 
 /// Everything the service can be told.
@@ -196,7 +197,6 @@ fn neighbours(env: &Env) -> NeighbourSettings {
         base: env.millis("RETRY_BASE_MS", 1000),
         times: env.number("RETRY_TIMES", 3),
     };
-    let zone = env.text("SMS_AGENT_TIMEZONE", "UTC");
     let recipients = env.text("MANAGER_EMAIL", "manager@company.com");
     NeighbourSettings {
         monitor: address(
@@ -217,13 +217,7 @@ fn neighbours(env: &Env) -> NeighbourSettings {
         read_timeout: env.seconds("NEIGHBOUR_TIMEOUT_SECONDS", 5.0),
         retry,
         agent: SmsAgentSettings {
-            zone: zone.parse().unwrap_or_else(|_| {
-                env.fault(
-                    "SMS_AGENT_TIMEZONE",
-                    "must be a time zone such as UTC or America/New_York",
-                );
-                chrono_tz::UTC
-            }),
+            zone: zone(env, "SMS_AGENT_TIMEZONE", "UTC"),
             send_timeout: env.seconds("SMS_SEND_TIMEOUT_SECONDS", 30.0),
         },
         notification: NotificationSettings {
@@ -256,7 +250,10 @@ fn stages(env: &Env) -> StageSettings {
         env.fault("MIN_WEEKLY_PAYMENT", "must be an amount in dollars");
         Cents(2500)
     });
-    let max_weeks = env.number("MAX_PAYMENT_WEEKS", 12);
+    let limits = PromptLimits {
+        min_weekly,
+        max_weeks: env.number("MAX_PAYMENT_WEEKS", 12),
+    };
     let autonomy = match env
         .one_of("AUTONOMY_MODE", "auto", &["auto", "draft_only", "off"])
         .as_str()
@@ -274,10 +271,7 @@ fn stages(env: &Env) -> StageSettings {
             dedupe_window: delta("DEDUPE_WINDOW_SECONDS", 30.0),
         },
         draft: DraftSettings {
-            limits: PromptLimits {
-                min_weekly,
-                max_weeks,
-            },
+            limits,
             parallel: env.number("MODEL_MAX_PARALLEL", 200),
         },
         routing: RoutingSettings {
@@ -285,10 +279,9 @@ fn stages(env: &Env) -> StageSettings {
             auto_above: score("AUTO_APPROVAL_CONFIDENCE", 0.85),
             auto_inclusive: env.boolean("AUTO_APPROVAL_INCLUSIVE", false),
             approval_from: score("MANUAL_APPROVAL_MIN_CONFIDENCE", 0.60),
-            min_weekly,
-            max_weeks,
             approval_timeout: hours("APPROVAL_TIMEOUT_HOURS", 24),
         },
+        planning: planning(env, limits),
         deliver: DeliverSettings {
             parallel: env.number("SMS_MAX_PARALLEL", 10),
             look_after: delta("SMS_LOOK_AFTER_SECONDS", 35.0),
@@ -299,6 +292,34 @@ fn stages(env: &Env) -> StageSettings {
             assignee: env.text("ESCALATION_DEFAULT_ASSIGNEE", "supervisor_team"),
         },
     }
+}
+
+fn planning(env: &Env, limits: PromptLimits) -> PlanningSettings {
+    let auto = env.number("AUTO_APPROVE_MAX_WEEKS", 12);
+    if limits.max_weeks == 0 || limits.min_weekly <= Cents::ZERO {
+        let name = if limits.max_weeks == 0 {
+            "MAX_PAYMENT_WEEKS"
+        } else {
+            "MIN_WEEKLY_PAYMENT"
+        };
+        env.fault(name, "must be above 0, or no plan is ever admissible");
+    }
+    PlanningSettings {
+        limits: PlanSettings {
+            min_weekly: limits.min_weekly,
+            max_weeks: limits.max_weeks,
+            auto_approve_max_weeks: auto,
+            ..PlanSettings::default()
+        },
+        zone: zone(env, "COMPANY_TIMEZONE", "America/New_York"),
+    }
+}
+
+fn zone(env: &Env, name: &str, default: &str) -> chrono_tz::Tz {
+    env.text(name, default).parse().unwrap_or_else(|_| {
+        env.fault(name, "must be a time zone such as UTC or America/New_York");
+        chrono_tz::UTC
+    })
 }
 
 #[cfg(test)]
@@ -323,7 +344,7 @@ mod tests {
             config.stages.routing.auto_above,
             Confidence::new(0.85).expect("a score")
         );
-        assert_eq!(config.stages.routing.min_weekly, Cents(2500));
+        assert_eq!(config.stages.planning.limits.min_weekly, Cents(2500));
         assert_eq!(config.neighbours.monitor.base, "http://localhost:8001");
     }
 

@@ -10,6 +10,7 @@ mod catalogue;
 mod escalation;
 mod fields;
 mod inbound;
+mod plan;
 mod reply;
 mod turn;
 
@@ -23,6 +24,7 @@ pub use escalation::{
 };
 pub use fields::{FieldError, Fields, Invalid};
 pub use inbound::{Direction, SmsReceived};
+pub use plan::{FoundPlan, PlanDetected, PlanRequested};
 pub use reply::{
     DeliveryFailed, DeliverySuppressed, DraftedReply, ModelEscalation, ReplyApproved, ReplyDrafted,
     ReplySent,
@@ -118,9 +120,10 @@ macro_rules! events {
 }
 
 macro_rules! impl_event {
-    // The two bodies that outsiders write are read by the contract's lenient rules.
+    // The bodies that outsiders write are read by the contract's lenient rules.
     (SmsReceived, $subject:literal, $stream:ident) => { impl_event!(@lenient SmsReceived, $subject, $stream); };
     (ApprovalDecided, $subject:literal, $stream:ident) => { impl_event!(@lenient ApprovalDecided, $subject, $stream); };
+    (PlanRequested, $subject:literal, $stream:ident) => { impl_event!(@lenient PlanRequested, $subject, $stream); };
     ($name:ident, $subject:literal, $stream:ident) => {
         impl Event for $name {
             const SUBJECT: &'static str = $subject;
@@ -156,6 +159,11 @@ events! {
     /// Somebody's decision about a draft: a command, not yet a fact. The body is the body of
     /// `POST /orchestrate/approve-response`.
     ApprovalDecided = "approval.decided" in Inbound, from "bridge, deciding services", to "decide";
+    /// Somebody asks for the verdict on a plan: a command. The body is the body of
+    /// `POST /orchestrate/payment-plan-detected`.
+    PlanRequested = "command.payment_plan" in Inbound, from "bridge, other services", to "plan";
+    /// A payment plan was found and judged. Nothing is agreed by it.
+    PlanDetected = "payment_plan.detected" in Story, from "context, draft, plan", to "notify, dashboards";
     /// A draft was released as written, or with the text the decision named.
     ApprovalApproved = "approval.approved" in Story, from "decide", to "dashboards";
     /// A draft was released with a manager's own text.

@@ -7,6 +7,8 @@ pub mod draft;
 mod handover;
 pub mod intake;
 pub mod notify;
+pub mod plan;
+mod planned;
 pub mod route;
 #[cfg(test)]
 mod testing;
@@ -21,6 +23,7 @@ use crate::events::{Entry, StageInput, Stream};
 use crate::stages::handover::HandoverSettings;
 
 pub use handover::HandoverSettings as Handover;
+pub use planned::PlanningSettings;
 
 /// A stage as the rest of the program sees it.
 pub struct Row {
@@ -50,6 +53,8 @@ pub struct StageSettings {
     pub routing: crate::rules::routing::RoutingSettings,
     /// Sending.
     pub deliver: deliver::DeliverSettings,
+    /// Plans.
+    pub planning: PlanningSettings,
     /// Who takes over.
     pub handover: HandoverSettings,
 }
@@ -77,11 +82,15 @@ stages! {
         emits "turn.opened, escalation.raised, consent.revoked, approval.superseded",
         with |s| intake::Intake { settings: s.intake.clone(), handover: s.handover.clone() };
     Context in context, "Who wrote, what is owed, what was said before?",
-        emits "turn.ready, escalation.raised",
-        with |s| context::Context { routing: s.routing, handover: s.handover.clone() };
+        emits "turn.ready, escalation.raised, payment_plan.detected",
+        with |s| context::Context {
+            routing: s.routing, planning: s.planning, handover: s.handover.clone(),
+        };
     Draft in draft, "What would the model answer?",
-        emits "reply.drafted, escalation.raised",
-        with |s| draft::Draft { settings: s.draft.clone(), handover: s.handover.clone() };
+        emits "reply.drafted, escalation.raised, payment_plan.detected",
+        with |s| draft::Draft {
+            settings: s.draft.clone(), planning: s.planning, handover: s.handover.clone(),
+        };
     Route in route, "Who answers: nobody, a manager, a person?",
         emits "reply.approved, approval.requested, escalation.raised",
         with |s| route::Route { settings: s.routing, handover: s.handover.clone() };
@@ -91,6 +100,9 @@ stages! {
     Deliver in deliver, "Did the text reach the SMS Agent, once?",
         emits "reply.sent, delivery.failed, delivery.suppressed, escalation.raised",
         with |s| deliver::Deliver { settings: s.deliver.clone(), handover: s.handover.clone() };
+    Plan in plan, "Is there a plan, and do the rules admit it?",
+        emits "payment_plan.detected",
+        with |s| plan::Plan { planning: s.planning };
     Notify in notify, "Do the managers know?",
         emits "notification.sent",
         with |_| notify::Notify;

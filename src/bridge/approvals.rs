@@ -1,28 +1,25 @@
 //! `POST /orchestrate/approve-response` and the approval queue (`http-api.md` §3).
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, Query as RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Json, Response};
+use axum::http::HeaderMap;
+use axum::response::{Json, Response};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::command::{PATIENCE, render};
 use super::query::Query;
 use super::request::About;
 use super::{ApiError, Bridge};
-use crate::domain::{Confidence, DraftId, EventId, Phone};
+use crate::domain::{Cents, Confidence, DraftId, EventId, Phone};
 use crate::engine::answers::{self, stamp};
 use crate::events::{ApprovalDecided, Fields, Received};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::drafts::{self, Draft, DraftFilter};
 use crate::store::{audit, drafts::of_workflow};
-
-/// How long a decider waits for the text to reach the agent.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn decide(
     State(bridge): State<Bridge>,
@@ -51,14 +48,6 @@ pub(super) async fn decide(
     }
 }
 
-fn render(status: u16, body: Value) -> Result<Response, ApiError> {
-    if status >= 400 {
-        return Err(ApiError::ready(status, body));
-    }
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    Ok((status, Json(body)).into_response())
-}
-
 async fn decided_meanwhile(
     bridge: &Bridge,
     command: EventId,
@@ -71,10 +60,7 @@ async fn decided_meanwhile(
         None => None,
     };
     let Some(draft) = draft else {
-        return Err(ApiError::unavailable(
-            "The decision could not be taken in time; sending it again is safe",
-            json!({ "may_still_be_processed": true }),
-        ));
+        return Err(ApiError::too_slow());
     };
     let sent = deliveries::of_drafts(&bridge.db, &[draft.id.0])
         .await?
@@ -240,14 +226,16 @@ fn item(bridge: &Bridge, draft: &Draft, delivery: Option<&Delivery>) -> Value {
     #[expect(clippy::cast_precision_loss)]
     let hours = (waited.num_seconds() as f64 / 36.0).round() / 100.0;
     let sends = matches!(draft.status.as_str(), "approved" | "modified" | "auto_sent");
-    let plan = draft.plan.map(|plan| {
-        let weeks = plan.weeks.map(i64::from);
+    let plan = draft.plan.as_ref().map(|plan| {
+        let total = plan
+            .weeks
+            .and_then(|w| plan.weekly_amount.checked_mul(i64::from(w)));
         json!({
-            "payment_plan_id": null,
+            "payment_plan_id": plan.id,
             "weekly_amount": plan.weekly_amount.as_dollars_f64(),
-            "weeks": weeks,
-            "total_amount": weeks.map(|w| crate::domain::Cents(plan.weekly_amount.0.saturating_mul(w)).as_dollars_f64()),
-            "status": null,
+            "weeks": plan.weeks,
+            "total_amount": total.map(Cents::as_dollars_f64),
+            "status": plan.status,
         })
     });
     json!({

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -15,6 +17,9 @@ use super::request::About;
 use super::{ApiError, Bridge};
 use crate::domain::EventId;
 use crate::events::Event;
+
+/// How long whoever commands waits for the outcome (`http-api.md` §12.18).
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everybody who waits at this bridge. One subscription for all: a subscription per request would
 /// cost two round trips each.
@@ -117,7 +122,29 @@ pub(super) struct Command {
     published: tokio::task::JoinHandle<Result<(), String>>,
 }
 
+/// A consumer's answer as an HTTP response.
+pub(super) fn render(status: u16, body: Value) -> Result<Response, ApiError> {
+    if status >= 400 {
+        return Err(ApiError::ready(status, body));
+    }
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    Ok((status, Json(body)).into_response())
+}
+
 impl Bridge {
+    /// Publishes a command and waits for its outcome.
+    pub(super) async fn command<E: Event>(
+        &self,
+        body: &E,
+        about: &About,
+    ) -> Result<Response, ApiError> {
+        let mut sent = self.send(body, about, &[])?;
+        match sent.answer(PATIENCE).await? {
+            Some(answer) => render(answer.status, answer.body),
+            None => Err(ApiError::too_slow()),
+        }
+    }
+
     /// Publishes a command. `extra` headers say how it wants to be treated.
     pub(super) fn send<E: Event>(
         &self,

@@ -6,6 +6,7 @@
 mod approvals;
 mod command;
 mod health;
+mod plans;
 mod problem;
 mod query;
 mod request;
@@ -96,6 +97,8 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/orchestrate/approve-response", post(approvals::decide))
         .route("/orchestrate/approvals", get(approvals::list))
         .route("/orchestrate/approvals/{id}", get(approvals::one))
+        .route("/orchestrate/payment-plan-detected", post(plans::detected))
+        .route("/orchestrate/payment-plans/{id}", get(plans::one_or_all))
         .route(
             "/orchestrate/workflow/{conversation_id}/status",
             get(workflow::status),

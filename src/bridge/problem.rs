@@ -90,6 +90,14 @@ impl ApiError {
         Problem::not_found(detail, details).into()
     }
 
+    /// 503: the command is on its way, but its outcome is not known yet (`http-api.md` §12.18).
+    pub fn too_slow() -> Self {
+        Self::unavailable(
+            "The request could not be finished in time; sending it again is safe",
+            json!({ "may_still_be_processed": true }),
+        )
+    }
+
     /// 503 with `Retry-After: 5`.
     pub fn unavailable(detail: &str, details: Value) -> Self {
         let problem = Problem {

@@ -25,4 +25,5 @@ pub use tenant::{HistoryEntry, TenantContext};
 pub use text::{OpenText, PlanOffer};
 pub use workflow::{
     Action, DeliveryKind, Outcome, RoutingReason, StepName, StepStatus, WorkflowStatus,
+    WorkflowType,
 };

@@ -1,6 +1,6 @@
 //! A tenant's text on its way through the stages.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +24,16 @@ pub struct OpenText {
 }
 
 /// Recurring payments somebody proposes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PlanOffer {
     /// Cents per week.
     pub weekly_amount: Cents,
     /// Number of weeks, when stated.
     pub weeks: Option<u32>,
+    /// The first payment, when stated as a date.
+    #[serde(default)]
+    pub start_date: Option<NaiveDate>,
+    /// The offer itself needs a person: a range, an unknown pay frequency, a down payment.
+    #[serde(default)]
+    pub needs_review: bool,
 }

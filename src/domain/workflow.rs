@@ -23,6 +23,18 @@ macro_rules! words {
 }
 
 words! {
+    /// What a workflow is about.
+    WorkflowType {
+        /// A tenant's text.
+        SmsProcessing = "sms_processing",
+        /// A plan that another service asked about.
+        PaymentPlanValidation = "payment_plan_validation",
+        /// An escalation that no text of ours caused.
+        Escalation = "escalation",
+    }
+}
+
+words! {
     /// Where a workflow stands.
     WorkflowStatus {
         /// Stored, nothing decided.

@@ -10,6 +10,7 @@ use crate::events::Event;
 use crate::neighbours::notifications::{Notification, Notified};
 use crate::neighbours::sms_agent::{LookResult, SendResult};
 use crate::store::Change;
+use crate::store::workflows::WorkflowUpdate;
 
 /// What a stage decides about one message.
 #[derive(Debug)]
@@ -234,6 +235,16 @@ impl Decision {
         self
     }
 
+    /// Completes what happens to the workflows, whoever wrote it down.
+    pub fn amending(mut self, amend: impl Fn(&mut WorkflowUpdate)) -> Self {
+        for change in &mut self.changes {
+            if let Change::Workflow(update) = change {
+                amend(update);
+            }
+        }
+        self
+    }
+
     /// Adds an event.
     pub fn emit<E: Event>(
         mut self,
@@ -285,6 +296,14 @@ impl Decision {
         self.emits.extend(other.emits);
         self.replies.extend(other.replies);
         self
+    }
+
+    /// As [`Self::and`], if there is another.
+    pub fn and_if(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) => self.and(other),
+            None => self,
+        }
     }
 
     /// The body of the first event of a kind, for tests.

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fields, Invalid, Neighbour, Received};
+use super::{Fields, FoundPlan, Invalid, Neighbour, Received};
 use crate::domain::{
-    Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, PlanOffer,
-    RoutingReason, TenantId, WorkflowId,
+    Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, RoutingReason,
+    TenantId, WorkflowId,
 };
 
 /// What somebody wants done with a draft.
@@ -159,8 +159,9 @@ pub struct ApprovalRequested {
     pub routing_reason: RoutingReason,
     /// Neighbours that were missing.
     pub degraded: Vec<Neighbour>,
-    /// The proposed plan.
-    pub payment_plan: Option<PlanOffer>,
+    /// The plan on the table, judged.
+    #[serde(default)]
+    pub plan: Option<FoundPlan>,
     /// Until when a decision is expected.
     pub expires_at: DateTime<Utc>,
 }

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::domain::Cents;
+
 /// One offending field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldError {
@@ -138,13 +140,7 @@ impl Fields {
     /// Text of at most `max` characters after trimming; numbers are taken as their decimal text;
     /// `null` and blank count as absent.
     pub fn text(&self, names: &[&str], max: usize) -> Option<String> {
-        // Null and blank count as absent, so that a filled alias further on is found.
-        let filled = |value: &&Value| match value {
-            Value::Null => false,
-            Value::String(text) => !text.trim().is_empty(),
-            _ => true,
-        };
-        let text = match self.all(names).find(filled)? {
+        let text = match self.filled(names)? {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             _ => {
@@ -205,6 +201,68 @@ impl Fields {
         time
     }
 
+    /// A positive amount of dollars up to `most`, as a number or a numeric string.
+    pub fn money(&self, names: &[&str], most: Cents) -> Option<Cents> {
+        let value = self.filled(names)?;
+        let amount = match value {
+            Value::Number(_) => Cents::from_json(value),
+            Value::String(text) => Cents::parse(text.trim()).ok(),
+            _ => None,
+        };
+        let amount = amount.filter(|a| *a > Cents::ZERO && *a <= most);
+        if amount.is_none() {
+            let msg = format!("must be a number above 0 and at most {}", most.0 / 100);
+            self.fault(names[0], "invalid", &msg);
+        }
+        amount
+    }
+
+    /// A whole number, as a number or a numeric string; `8.0` is eight.
+    pub fn whole_number(
+        &self,
+        names: &[&str],
+        range: std::ops::RangeInclusive<i64>,
+    ) -> Option<i64> {
+        let number = match self.filled(names)? {
+            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|n| range.contains(n));
+        if number.is_none() {
+            let msg = format!(
+                "must be a whole number from {} to {}",
+                range.start(),
+                range.end()
+            );
+            self.fault(names[0], "invalid", &msg);
+        }
+        number
+    }
+
+    /// A number from 0 to 1, as a number or a numeric string.
+    pub fn fraction(&self, names: &[&str]) -> Option<f64> {
+        let number = match self.filled(names)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|n: &f64| (0.0..=1.0).contains(n));
+        if number.is_none() {
+            self.fault(names[0], "invalid", "must be a number from 0 to 1");
+        }
+        number
+    }
+
+    /// The first of `names` that holds something: `null` and blank text count as absent.
+    fn filled(&self, names: &[&str]) -> Option<&Value> {
+        self.all(names).find(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.trim().is_empty(),
+            _ => true,
+        })
+    }
+
     /// An object, kept as it is.
     pub fn object(&self, names: &[&str]) -> Option<Map<String, Value>> {
         match self.raw(names)? {
@@ -261,6 +319,13 @@ impl Fields {
             }),
         }
     }
+}
+
+/// A float without a fraction, as the whole number it is.
+fn whole(number: f64) -> Option<i64> {
+    let fits = number.fract() == 0.0 && number.abs() < 1e15;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and far below 2^53")]
+    fits.then_some(number as i64)
 }
 
 /// A time as the contract accepts it, or nothing.

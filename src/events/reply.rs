@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Turn, TurnFacts};
+use super::{FoundPlan, Turn, TurnFacts};
 use crate::domain::{
     Confidence, ConversationId, DeliveryId, DeliveryKind, DraftId, EscalationType, Phone,
     PlanOffer, Severity, TenantId, WorkflowId,
@@ -63,6 +63,9 @@ pub struct ReplyDrafted {
     pub facts: TurnFacts,
     /// What it wrote.
     pub draft: DraftedReply,
+    /// The plan on the table, judged.
+    #[serde(default)]
+    pub plan: Option<FoundPlan>,
 }
 
 /// A text was released and may be sent once.

@@ -81,6 +81,14 @@ impl CollectionsMonitor {
     }
 }
 
+/// The tenant in an answer of the Monitor that somebody else has got.
+pub fn tenant_in(body: &Value, asked: &TenantId) -> Option<TenantContext> {
+    match read_tenant(body, asked) {
+        TenantAnswer::Found(tenant) => Some(*tenant),
+        TenantAnswer::Unknown | TenantAnswer::Unavailable(_) => None,
+    }
+}
+
 /// Reads both documented shapes, and a tenant without an envelope.
 fn read_tenant(body: &Value, asked: &TenantId) -> TenantAnswer {
     if body["success"] == Value::Bool(false) {

@@ -5,18 +5,23 @@
 //! fails is reported by a code with a sentence for people, never as an error.
 
 mod counter;
+mod finding;
 mod schedule;
 mod source;
 mod verdict;
 
 pub use counter::{CounterOffer, counter_offers};
+pub use finding::{PlanFinding, find};
 pub use schedule::{Instalment, schedule};
 pub use source::{
-    ModelPlan, PlanRequest, ResolvedPlan, Source, TenantPlan, parse_plan_line, resolve,
+    ModelPlan, PlanRequest, ResolvedPlan, Source, TenantPlan, parse_plan_fields, parse_plan_line,
+    resolve, resolve_offers,
 };
 pub use verdict::{Issue, IssueCode, PlanContext, Status, Verdict, judge};
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::money::Cents;
 
@@ -51,7 +56,7 @@ impl Default for PlanSettings {
 }
 
 /// A plan as offered: an amount each week for a number of weeks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// Cents a week.
     pub weekly_amount: Cents,

@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::{Cents, Confidence, EscalationType, PlanOffer, RoutingReason, Severity};
+use crate::domain::{Confidence, EscalationType, RoutingReason, Severity};
 use crate::events::DraftedReply;
+use crate::rules::plan;
 
 /// How much the service may do by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +28,6 @@ pub struct RoutingSettings {
     pub auto_inclusive: bool,
     /// `MANUAL_APPROVAL_MIN_CONFIDENCE`: from here a manager decides.
     pub approval_from: Confidence,
-    /// `MIN_WEEKLY_PAYMENT`.
-    pub min_weekly: Cents,
-    /// `MAX_PAYMENT_WEEKS`.
-    pub max_weeks: u32,
     /// `APPROVAL_TIMEOUT_HOURS`.
     pub approval_timeout: TimeDelta,
 }
@@ -53,10 +50,15 @@ pub enum Route {
     },
 }
 
-/// Whether a plan is outside the limits. Exactly the minimum and exactly the maximum are fine.
-pub fn is_outside_limits(plan: PlanOffer, settings: &RoutingSettings) -> bool {
-    plan.weekly_amount < settings.min_weekly
-        || plan.weeks.is_some_and(|weeks| weeks > settings.max_weeks)
+/// What keeps a good draft from going out unread.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Doubts {
+    /// Tenant data or history were missing.
+    pub degraded: bool,
+    /// The tenant told of hardship.
+    pub hardship: bool,
+    /// The verdict on the plan on the table, if there is one.
+    pub plan: Option<plan::Status>,
 }
 
 /// The trigger that hands a text over to a person, if one does: the most urgent, and among equals
@@ -86,12 +88,7 @@ pub fn handing_over(triggers: impl IntoIterator<Item = EscalationType>) -> Optio
 
 /// Decides. What belongs to a person for other reasons (triggers, unknown sender, no draft) was
 /// handed over before there was a draft.
-pub fn route(
-    draft: &DraftedReply,
-    degraded: bool,
-    hardship: bool,
-    settings: &RoutingSettings,
-) -> Route {
+pub fn route(draft: &DraftedReply, doubts: Doubts, settings: &RoutingSettings) -> Route {
     if let Some(wanted) = &draft.escalation {
         return Route::HandOver {
             kind: wanted.kind,
@@ -114,14 +111,13 @@ pub fn route(
     let above = draft.confidence > settings.auto_above
         || (settings.auto_inclusive && draft.confidence == settings.auto_above);
     let sure = above && draft.rated;
-    if degraded {
+    if doubts.degraded {
         Route::Ask(RoutingReason::DegradedContext)
-    } else if draft
-        .payment_plan
-        .is_some_and(|plan| is_outside_limits(plan, settings))
-    {
+    } else if doubts.plan == Some(plan::Status::Invalid) {
         Route::Ask(RoutingReason::PlanInvalid)
-    } else if hardship {
+    } else if doubts.plan == Some(plan::Status::NeedsReview) {
+        Route::Ask(RoutingReason::PlanNeedsReview)
+    } else if doubts.hardship {
         Route::Ask(RoutingReason::Hardship)
     } else if !sure {
         Route::Ask(RoutingReason::ConfidenceInManualBand)
@@ -137,14 +133,23 @@ mod tests {
     use super::*;
     use crate::events::ModelEscalation;
 
+    const DEGRADED: Doubts = Doubts {
+        degraded: true,
+        hardship: false,
+        plan: None,
+    };
+    const HARDSHIP: Doubts = Doubts {
+        degraded: false,
+        hardship: true,
+        plan: None,
+    };
+
     fn settings() -> RoutingSettings {
         RoutingSettings {
             autonomy: Autonomy::Auto,
             auto_above: Confidence::new(0.85).expect("a score"),
             auto_inclusive: false,
             approval_from: Confidence::new(0.60).expect("a score"),
-            min_weekly: Cents(2500),
-            max_weeks: 12,
             approval_timeout: TimeDelta::hours(24),
         }
     }
@@ -178,7 +183,7 @@ mod tests {
             (0.0, None),
         ];
         for (score, expected) in cases {
-            let got = route(&draft(score), false, false, &settings());
+            let got = route(&draft(score), Doubts::default(), &settings());
             match expected {
                 Some(expected) => assert_eq!(got, expected, "{score}"),
                 None => assert!(
@@ -197,18 +202,21 @@ mod tests {
             auto_inclusive: true,
             ..settings()
         };
-        assert_eq!(route(&draft(0.85), false, false, &inclusive), Route::Send);
+        assert_eq!(
+            route(&draft(0.85), Doubts::default(), &inclusive),
+            Route::Send
+        );
     }
 
     #[test]
     fn sure_is_not_enough_when_something_is_missing() {
         let ask = |reason| Route::Ask(reason);
         assert_eq!(
-            route(&draft(0.99), true, false, &settings()),
+            route(&draft(0.99), DEGRADED, &settings()),
             ask(RoutingReason::DegradedContext)
         );
         assert_eq!(
-            route(&draft(0.99), false, true, &settings()),
+            route(&draft(0.99), HARDSHIP, &settings()),
             ask(RoutingReason::Hardship)
         );
         let cautious = RoutingSettings {
@@ -216,28 +224,24 @@ mod tests {
             ..settings()
         };
         assert_eq!(
-            route(&draft(0.99), false, false, &cautious),
+            route(&draft(0.99), Doubts::default(), &cautious),
             ask(RoutingReason::Autonomy)
         );
-        let plan = |cents, weeks| DraftedReply {
-            payment_plan: Some(PlanOffer {
-                weekly_amount: Cents(cents),
-                weeks: Some(weeks),
-            }),
-            ..draft(0.99)
+        let with = |plan| Doubts {
+            plan: Some(plan),
+            ..Doubts::default()
         };
-        assert_eq!(
-            route(&plan(2499, 8), false, false, &settings()),
-            ask(RoutingReason::PlanInvalid)
-        );
-        assert_eq!(
-            route(&plan(2500, 13), false, false, &settings()),
-            ask(RoutingReason::PlanInvalid)
-        );
-        assert_eq!(
-            route(&plan(2500, 12), false, false, &settings()),
-            Route::Send
-        );
+        let cases = [
+            (plan::Status::Invalid, ask(RoutingReason::PlanInvalid)),
+            (
+                plan::Status::NeedsReview,
+                ask(RoutingReason::PlanNeedsReview),
+            ),
+            (plan::Status::Validated, Route::Send),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(route(&draft(0.99), with(status), &settings()), expected);
+        }
     }
 
     #[test]
@@ -251,12 +255,12 @@ mod tests {
             ..draft(0.75)
         };
         let band = Route::Ask(RoutingReason::ConfidenceInManualBand);
-        assert_eq!(route(&unrated, false, false, &low), band);
+        assert_eq!(route(&unrated, Doubts::default(), &low), band);
     }
 
     #[test]
     fn degraded_context_does_not_save_a_bad_draft() {
-        let got = route(&draft(0.3), true, false, &settings());
+        let got = route(&draft(0.3), DEGRADED, &settings());
         assert!(matches!(
             got,
             Route::HandOver {
@@ -274,7 +278,7 @@ mod tests {
             severity: Severity::High,
             reason: "sounds serious".into(),
         });
-        let got = route(&wants, false, false, &settings());
+        let got = route(&wants, Doubts::default(), &settings());
         assert!(matches!(
             got,
             Route::HandOver {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
+use super::planned::{Planned, PlanningSettings, asked_before, on_the_table};
 use crate::domain::{EscalationType, StepName, TenantContext, TenantId, WorkflowStatus};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
@@ -14,12 +15,14 @@ use crate::neighbours::sms_agent::History;
 use crate::rules::routing::{Autonomy, RoutingSettings, handing_over};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Change, Needs};
+use crate::store::{Case, Needs};
 
 /// The stage.
 pub struct Context {
     /// Whether anything is drafted at all.
     pub routing: RoutingSettings,
+    /// Plans.
+    pub planning: PlanningSettings,
     /// Who takes over.
     pub handover: HandoverSettings,
 }
@@ -67,10 +70,15 @@ impl Stage for Context {
         })
     }
 
-    fn needs(&self, event: &Event, _found: &Found) -> Needs {
+    fn needs(&self, event: &Event, found: &Found) -> Needs {
+        let turn = &event.body.turn;
+        let handed_over = self.belongs_to_a_person(turn, found).is_some();
+        let plan = on_the_table(turn, None).filter(|_| handed_over);
         Needs {
-            conversation: Some(event.body.turn.conversation_id.clone()),
+            conversation: Some(turn.conversation_id.clone()),
             lock: true,
+            plan: plan
+                .map(|plan| asked_before(&plan, &turn.conversation_id, event.envelope.received_at)),
             ..Needs::default()
         }
     }
@@ -87,17 +95,19 @@ impl Stage for Context {
         let steps = steps(turn, found, now);
         if let Some((kind, reason)) = self.belongs_to_a_person(turn, found) {
             let handover = handover(event, tenant, kind, reason);
-            let mut decision = Decision::done()
-                .changes(steps.into_iter().map(Into::into))
-                .and(handover.hand_over(&self.handover, now))
-                .reply(Reply::Workflow(turn.workflow_id));
+            let cause = event.envelope.id;
+            let planned = Planned::in_turn(turn, tenant, None, cause, &self.planning, now);
+            let plan = planned.as_ref().map(|p| p.id(case));
             let degraded = facts(tenant, found).degraded;
-            for change in &mut decision.changes {
-                if let Change::Workflow(update) = change {
+            return Decision::done()
+                .changes(steps.into_iter().map(Into::into))
+                .and_if(planned.map(|p| p.note(case, now)))
+                .and(handover.hand_over(&self.handover, now))
+                .amending(|update| {
                     update.degraded.clone_from(&degraded);
-                }
-            }
-            return decision;
+                    update.plan = plan;
+                })
+                .reply(Reply::Workflow(turn.workflow_id));
         }
         let facts = facts(tenant, found);
         let known = tenant.map(|t| t.tenant_id.clone());

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
-use crate::domain::{Confidence, EscalationType, StepName, WorkflowStatus};
+use super::planned::{Planned, PlanningSettings, asked_before, on_the_table};
+use crate::domain::{Confidence, EscalationType, PlanOffer, StepName, WorkflowStatus};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DraftedReply, Neighbour, ReplyDrafted, TurnReady};
 use crate::neighbours::model::{Completion, ModelError};
@@ -35,6 +36,8 @@ pub struct DraftSettings {
 pub struct Draft {
     /// Limits.
     pub settings: DraftSettings,
+    /// Plans.
+    pub planning: PlanningSettings,
     /// Who takes over.
     pub handover: HandoverSettings,
 }
@@ -43,6 +46,14 @@ pub struct Draft {
 pub struct Found {
     answer: Result<Completion, ModelError>,
     began: DateTime<Utc>,
+}
+
+impl Found {
+    /// The plan the model understood.
+    fn plan(&self) -> Option<&PlanOffer> {
+        let answer = self.answer.as_ref().ok()?;
+        answer.understood.payment_plan.as_ref()
+    }
 }
 
 type Event = Incoming<TurnReady>;
@@ -69,10 +80,13 @@ impl Stage for Draft {
         Ok(Found { answer, began })
     }
 
-    fn needs(&self, event: &Event, _found: &Found) -> Needs {
+    fn needs(&self, event: &Event, found: &Found) -> Needs {
+        let turn = &event.body.turn;
         Needs {
-            conversation: Some(event.body.turn.conversation_id.clone()),
+            conversation: Some(turn.conversation_id.clone()),
             lock: true,
+            plan: on_the_table(turn, found.plan())
+                .map(|plan| asked_before(&plan, &turn.conversation_id, event.envelope.received_at)),
             ..Needs::default()
         }
     }
@@ -84,17 +98,29 @@ impl Stage for Draft {
         }
         let step =
             Step::done(turn.workflow_id, StepName::AiResponseGenerated, now).since(found.began);
+        let planned = Planned::in_turn(
+            turn,
+            facts.tenant.as_ref(),
+            found.plan(),
+            event.envelope.id,
+            &self.planning,
+            now,
+        );
+        let plan = planned.as_ref().map(|p| p.found(case));
+        let noted = planned.map(|p| p.note(case, now));
+        let plan_id = plan.map(|p| p.payment_plan_id);
         let draft = match &found.answer {
             Ok(answer) => drafted(answer),
             Err(error) => Err(error.to_string()),
         };
-        match draft {
+        let decision = match draft {
             Ok(draft) => {
                 let step = step.with(json!({
                     "model": draft.model, "prompt_version": draft.prompt_version, "tokens": draft.tokens,
                 }));
                 Decision::done()
                     .change(step)
+                    .and_if(noted)
                     .change(WorkflowUpdate::to(
                         turn.workflow_id,
                         WorkflowStatus::Processing,
@@ -106,6 +132,7 @@ impl Stage for Draft {
                             turn: turn.clone(),
                             facts: facts.clone(),
                             draft,
+                            plan,
                         },
                         &turn.conversation_id,
                         turn.workflow_id,
@@ -113,9 +140,11 @@ impl Stage for Draft {
             }
             Err(why) => Decision::done()
                 .change(step.failed(json!({ "error": why })))
+                .and_if(noted)
                 .and(self.without_draft(event, &why, now))
                 .reply(Reply::Workflow(turn.workflow_id)),
-        }
+        };
+        decision.amending(|update| update.plan = plan_id)
     }
 }
 
@@ -138,13 +167,9 @@ impl Draft {
             draft: None,
             by: None,
         };
-        let mut decision = handover.hand_over(&self.handover, now);
-        for change in &mut decision.changes {
-            if let crate::store::Change::Workflow(update) = change {
-                update.degraded = vec![Neighbour::Openai];
-            }
-        }
-        decision
+        handover
+            .hand_over(&self.handover, now)
+            .amending(|update| update.degraded = vec![Neighbour::Openai])
     }
 }
 

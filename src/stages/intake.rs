@@ -75,7 +75,7 @@ impl Stage for Intake {
             same_text: Some(same_text(event, self.settings.dedupe_window)),
             open_texts: true,
             draft: Some(DraftRef::Pending),
-            delivery: None,
+            ..Needs::default()
         }
     }
 

@@ -1,21 +1,24 @@
 //! Do the managers know?
 //!
-//! in: `approval.requested`, `escalation.raised`, `workflow.failed` · out: `notification.sent`
+//! in: `approval.requested`, `escalation.raised`, `payment_plan.detected`, `workflow.failed` · out: `notification.sent`
 //!
 //! At least once: a second e-mail is acceptable, none is not. Never in the way of a text.
+
+mod message;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::{ConversationId, EscalationType, Severity, StepName, WorkflowId};
+use self::message::message;
+use crate::domain::{ConversationId, StepName, WorkflowId};
 use crate::engine::{Decision, Effect, EffectResult, Incoming, Io, Stage, StageError};
 use crate::events::{
-    ApprovalRequested, EscalationRaised, Event, Invalid, NotificationSent, Received, StageInput,
-    WorkflowFailed,
+    ApprovalRequested, EscalationRaised, Event, Invalid, NotificationSent, PlanDetected, Received,
+    StageInput, WorkflowFailed,
 };
-use crate::neighbours::notifications::{Notification, Notified};
+use crate::neighbours::notifications::Notified;
 use crate::store::notifications::SentNotification;
 use crate::store::steps::Step;
 use crate::store::{Case, Needs};
@@ -30,6 +33,8 @@ pub enum Notifiable {
     Approval(Box<ApprovalRequested>),
     /// A person has to look.
     Escalation(Box<EscalationRaised>),
+    /// A tenant offers a plan.
+    Plan(Box<PlanDetected>),
     /// A workflow could not be finished.
     Failure(WorkflowFailed),
 }
@@ -38,6 +43,7 @@ impl StageInput for Notifiable {
     const SUBJECTS: &'static [&'static str] = &[
         ApprovalRequested::SUBJECT,
         EscalationRaised::SUBJECT,
+        PlanDetected::SUBJECT,
         WorkflowFailed::SUBJECT,
     ];
 
@@ -49,6 +55,7 @@ impl StageInput for Notifiable {
             EscalationRaised::SUBJECT => {
                 Event::decode(body, received).map(|e| Self::Escalation(Box::new(e)))
             }
+            PlanDetected::SUBJECT => Event::decode(body, received).map(|e| Self::Plan(Box::new(e))),
             WorkflowFailed::SUBJECT => Event::decode(body, received).map(Self::Failure),
             _ => Err(Invalid::body(
                 "is not on a subject that managers are told about",
@@ -62,6 +69,7 @@ impl Notifiable {
         match self {
             Self::Approval(e) => e.workflow_id,
             Self::Escalation(e) => e.workflow_id,
+            Self::Plan(e) => e.workflow_id,
             Self::Failure(e) => e.workflow_id,
         }
     }
@@ -70,6 +78,7 @@ impl Notifiable {
         match self {
             Self::Approval(e) => &e.conversation_id,
             Self::Escalation(e) => &e.conversation_id,
+            Self::Plan(e) => &e.conversation_id,
             Self::Failure(e) => &e.conversation_id,
         }
     }
@@ -163,131 +172,6 @@ impl Stage for Notify {
 fn pause(event: &Told) -> Duration {
     let doublings = u32::try_from(event.envelope.delivered.clamp(1, 7) - 1).unwrap_or(0);
     Duration::from_secs(2_u64.pow(doublings)).min(Duration::from_secs(60))
-}
-
-/// Readable by itself: who, what was said, what would be answered, what to do.
-fn message(event: &Told) -> Notification {
-    let correlation_id = event.envelope.correlation_id.clone();
-    let ids = |kind: &str, extra: Vec<(&'static str, String)>| {
-        let mut metadata = vec![
-            ("event", kind.to_owned()),
-            ("workflow_id", event.body.workflow().to_string()),
-            ("conversation_id", event.body.conversation().to_string()),
-            ("correlation_id", correlation_id.clone()),
-        ];
-        metadata.extend(extra);
-        metadata
-    };
-    match &event.body {
-        Notifiable::Approval(asked) => approval(
-            asked,
-            &correlation_id,
-            ids(
-                "approval_required",
-                vec![("response_queue_id", asked.response_queue_id.to_string())],
-            ),
-        ),
-        Notifiable::Escalation(raised) => escalation(
-            raised,
-            &correlation_id,
-            ids(
-                "escalation",
-                vec![("escalation_id", raised.escalation_id.to_string())],
-            ),
-        ),
-        Notifiable::Failure(failed) => Notification {
-            kind: "workflow_failed",
-            subject: "A tenant's text could not be processed".to_owned(),
-            body: format!(
-                "Conversation {} stopped at stage {} ({}). The text is kept as dead letter {}.\n\
-                 Please answer the tenant yourself or have the item retried.",
-                failed.conversation_id, failed.stage, failed.reason, failed.dead_letter_id,
-            ),
-            severity: Severity::High,
-            metadata: ids("workflow_failed", vec![]),
-            correlation_id: correlation_id.clone(),
-        },
-    }
-}
-
-fn who<'a>(name: Option<&'a String>, conversation: &'a ConversationId) -> &'a str {
-    name.map_or(conversation.as_str(), String::as_str)
-}
-
-fn approval(
-    asked: &ApprovalRequested,
-    correlation_id: &str,
-    metadata: Vec<(&'static str, String)>,
-) -> Notification {
-    let who = who(asked.tenant_name.as_ref(), &asked.conversation_id);
-    let english = match &asked.ai_response_en {
-        Some(english) => format!("\nIn English:\n  {english}\n"),
-        None => String::new(),
-    };
-    Notification {
-        kind: "approval_required",
-        subject: format!("A drafted reply to {who} waits for you"),
-        body: format!(
-            "{who} wrote:\n  {}\n\nDrafted reply ({} % sure, waits because of {}):\n  {}\n{english}\n\
-             Decide until {}: POST /orchestrate/approve-response with response_queue_id {} and \
-             action approve, modify, escalate or reject.",
-            asked.tenant_message,
-            asked.confidence_score.percent(),
-            asked.routing_reason.as_str().replace('_', " "),
-            asked.ai_response,
-            asked.expires_at.format("%Y-%m-%d %H:%M UTC"),
-            asked.response_queue_id,
-        ),
-        severity: Severity::Medium,
-        metadata,
-        correlation_id: correlation_id.to_owned(),
-    }
-}
-
-fn escalation(
-    raised: &EscalationRaised,
-    correlation_id: &str,
-    metadata: Vec<(&'static str, String)>,
-) -> Notification {
-    let who = who(raised.tenant_name.as_ref(), &raised.conversation_id);
-    let said = match &raised.tenant_message {
-        Some(said) => format!("\n\n{who} wrote:\n  {said}"),
-        None => String::new(),
-    };
-    let kind = raised.escalation_type.as_str().replace('_', " ");
-    Notification {
-        kind: "escalation",
-        subject: format!("[{}] {who}: {kind}", raised.severity.as_str()),
-        body: format!(
-            "{}{said}\n\n{} Escalation {}, conversation {}.",
-            raised.reason,
-            advice(raised.escalation_type, who),
-            raised.escalation_id,
-            raised.conversation_id,
-        ),
-        severity: raised.severity,
-        metadata,
-        correlation_id: correlation_id.to_owned(),
-    }
-}
-
-/// What to do. Never "answer them" where no text is allowed, or where one may have arrived.
-fn advice(kind: EscalationType, who: &str) -> String {
-    match kind {
-        EscalationType::OptOut => {
-            format!("Nothing will be texted to {who} any more; please do not text either.")
-        }
-        EscalationType::WrongNumber => {
-            "Nothing was sent. Please do not text this number; check the tenant's file.".to_owned()
-        }
-        EscalationType::DeliveryFailed => {
-            format!("Please see what {who} has received before anything is sent again.")
-        }
-        EscalationType::SelfHarm => {
-            format!("Nothing was sent. Please call {who} now; in danger call 911, or 988 for help.")
-        }
-        _ => format!("Nothing was sent automatically. Please answer {who} yourself."),
-    }
 }
 
 #[cfg(test)]

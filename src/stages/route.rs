@@ -12,12 +12,12 @@ use crate::domain::{
 };
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted, Turn};
-use crate::rules::routing::{self, RoutingSettings};
+use crate::rules::routing::{self, Doubts, RoutingSettings};
 use crate::store::conversations::ConversationUpdate;
 use crate::store::drafts::NewDraft;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Change, ConsentUse, Needs};
+use crate::store::{Case, ConsentUse, Needs};
 
 /// The stage.
 pub struct Route {
@@ -48,7 +48,12 @@ impl Stage for Route {
     }
 
     fn decide(&self, event: &Event, (): &(), case: &Case, now: DateTime<Utc>) -> Decision {
-        let ReplyDrafted { turn, facts, draft } = &event.body;
+        let ReplyDrafted {
+            turn,
+            facts,
+            draft,
+            plan,
+        } = &event.body;
         if !case.is_current(turn.number) {
             return Decision::nothing("a newer text has taken the turn over");
         }
@@ -60,7 +65,12 @@ impl Stage for Route {
             .texts
             .iter()
             .any(|text| text.triggers.contains(&EscalationType::Hardship));
-        let route = routing::route(draft, !facts.degraded.is_empty(), hardship, &self.settings);
+        let doubts = Doubts {
+            degraded: !facts.degraded.is_empty(),
+            hardship,
+            plan: plan.map(|p| p.status),
+        };
+        let route = routing::route(draft, doubts, &self.settings);
         let evaluated = Step::done(turn.workflow_id, StepName::ConfidenceEvaluated, now)
             .with(json!({ "confidence": draft.confidence }));
         let decision = match route {
@@ -91,14 +101,13 @@ impl Stage for Route {
                     .reply(Reply::Workflow(turn.workflow_id))
             }
         };
-        let mut decision = Decision::done().change(evaluated).and(decision);
-        for change in &mut decision.changes {
-            if let Change::Workflow(update) = change {
+        Decision::done()
+            .change(evaluated)
+            .and(decision)
+            .amending(|update| {
                 update.confidence = Some(draft.confidence);
                 update.draft = Some(draft_id(event));
-            }
-        }
-        decision
+            })
     }
 }
 
@@ -141,7 +150,9 @@ fn new_draft(event: &Event, status: &'static str, now: DateTime<Utc>) -> NewDraf
 /// Released by the thresholds. The waiting caller is told by `deliver`, which knows whether the
 /// agent took it.
 fn send(event: &Event, now: DateTime<Utc>) -> Decision {
-    let ReplyDrafted { turn, facts, draft } = &event.body;
+    let ReplyDrafted {
+        turn, facts, draft, ..
+    } = &event.body;
     let approved = ReplyApproved {
         delivery_id: DeliveryId(event.envelope.id.row("delivery")),
         draft_id: draft_id(event),
@@ -172,7 +183,9 @@ fn send(event: &Event, now: DateTime<Utc>) -> Decision {
 
 impl Route {
     fn ask(&self, event: &Event, reason: RoutingReason, now: DateTime<Utc>) -> Decision {
-        let ReplyDrafted { turn, facts, draft } = &event.body;
+        let ReplyDrafted {
+            turn, facts, draft, ..
+        } = &event.body;
         let expires_at = now + self.settings.approval_timeout;
         let requested = ApprovalRequested {
             response_queue_id: draft_id(event),
@@ -186,7 +199,7 @@ impl Route {
             confidence_score: draft.confidence,
             routing_reason: reason,
             degraded: facts.degraded.clone(),
-            payment_plan: draft.payment_plan,
+            plan: event.body.plan,
             expires_at,
         };
         Decision::done()

@@ -10,12 +10,14 @@ use uuid::Uuid;
 pub(super) use changes::{assert_no_row_twice, assert_nothing, row, rows, told, update_of};
 
 use super::handover::HandoverSettings;
+use super::planned::PlanningSettings;
 use crate::domain::{
     Arrival, Cents, Confidence, ConversationId, DeliveryId, DraftId, EventId, Language, OpenText,
     Phone, TenantContext, TenantId, WorkflowId,
 };
 use crate::engine::{Envelope, Incoming};
 use crate::events::{DraftedReply, ReplyDrafted, Turn, TurnFacts};
+use crate::rules::plan::PlanSettings;
 use crate::rules::routing::{Autonomy, RoutingSettings};
 use crate::store::Case;
 use crate::store::conversations::Conversation;
@@ -60,9 +62,15 @@ pub(super) fn routing() -> RoutingSettings {
         auto_above: score(0.85),
         auto_inclusive: false,
         approval_from: score(0.60),
-        min_weekly: Cents(2500),
-        max_weeks: 12,
         approval_timeout: TimeDelta::hours(24),
+    }
+}
+
+/// The contract's limits, by the calendar of UTC.
+pub(super) fn planning() -> PlanningSettings {
+    PlanningSettings {
+        limits: PlanSettings::default(),
+        zone: chrono_tz::UTC,
     }
 }
 
@@ -177,6 +185,7 @@ pub(super) fn reply_drafted(turn: Turn, confidence: f64) -> ReplyDrafted {
         turn,
         facts: facts(),
         draft: drafted(confidence),
+        plan: None,
     }
 }
 

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use super::conversations::{Conversation, NewConversation};
 use super::deliveries::{Delivery, DeliveryStatus};
 use super::drafts::Draft;
-use super::{Tx, consents, conversations, deliveries, drafts, texts};
-use crate::domain::{ConversationId, DeliveryId, DraftId, OpenText, Phone, WorkflowId};
+use super::plans::SamePlan;
+use super::{Tx, consents, conversations, deliveries, drafts, plans, texts};
+use crate::domain::{ConversationId, DeliveryId, DraftId, OpenText, Phone, PlanId, WorkflowId};
 
 /// What a decision must be taken under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub struct Needs {
     pub draft: Option<DraftRef>,
     /// A delivery, the conversation's other unfinished ones and the agent's rows they claimed.
     pub delivery: Option<DeliveryId>,
+    /// Whether a plan has been found before.
+    pub plan: Option<SamePlan>,
 }
 
 /// The answer to [`Needs`].
@@ -82,6 +85,8 @@ pub struct Case {
     pub other_in_flight: bool,
     /// The agent's rows that other deliveries of the conversation have claimed.
     pub claimed: Vec<String>,
+    /// The same plan, found before.
+    pub same_plan: Option<PlanId>,
 }
 
 impl Case {
@@ -107,6 +112,7 @@ pub(crate) async fn load(
     load_open_texts(tx, needs, &mut cases).await?;
     load_drafts(tx, needs, &mut cases).await?;
     load_deliveries(tx, needs, &mut cases).await?;
+    load_plans(tx, needs, &mut cases).await?;
     Ok(cases)
 }
 
@@ -305,6 +311,25 @@ async fn load_drafts(
                 .cloned(),
             None => None,
         };
+    }
+    Ok(())
+}
+
+async fn load_plans(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let wanted: Vec<&SamePlan> = needs.iter().filter_map(|n| n.plan.as_ref()).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let known = plans::same(tx, &wanted).await?;
+    for (case, need) in cases.iter_mut().zip(needs) {
+        case.same_plan = need.plan.as_ref().and_then(|plan| {
+            let mut same = known.iter().filter(|(found, _)| plan.is(found));
+            same.next().map(|(_, id)| *id)
+        });
     }
     Ok(())
 }

@@ -8,12 +8,13 @@ use super::deliveries::{DeliveryUpdate, NewDelivery};
 use super::drafts::{DraftUpdate, NewDraft};
 use super::escalations::NewEscalation;
 use super::notifications::SentNotification;
+use super::plans::PlanSeen;
 use super::steps::Step;
 use super::texts::{NewText, TextsMoved};
 use super::workflows::{NewWorkflow, WorkflowUpdate};
 use super::{
     Tx, audit, consents, conversations, dead_letters, deliveries, drafts, escalations,
-    notifications, steps, texts, workflows,
+    notifications, plans, steps, texts, workflows,
 };
 
 macro_rules! changes {
@@ -59,6 +60,8 @@ changes! {
     NewWorkflow(NewWorkflow) => workflows::insert;
     /// A workflow moves.
     Workflow(WorkflowUpdate) => workflows::update;
+    /// A plan was found, or found again.
+    Plan(PlanSeen) => plans::upsert;
     /// A draft was decided or withdrawn.
     DraftUpdate(DraftUpdate) => drafts::update;
     /// A draft is kept.

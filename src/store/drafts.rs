@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::texts::joined;
 use super::{Tx, column};
 use crate::domain::{
-    Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, PlanOffer,
+    Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, PlanId,
     RoutingReason, TenantId, WorkflowId,
 };
 use crate::events::{Neighbour, ReplyDrafted};
@@ -57,20 +57,20 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
            (id, workflow_id, conversation_id, turn, phone_number, tenant_id, tenant_name,
             tenant_message, ai_response, ai_response_en, language, confidence_score, status,
             routing_reason, escalation_triggers, degraded, context, model, prompt_version,
-            prompt_tokens, completion_tokens, plan_cents, plan_weeks, newest_known_message,
-            expires_at, created_at, updated_at)
+            prompt_tokens, completion_tokens, plan_cents, plan_weeks, payment_plan_id,
+            newest_known_message, expires_at, created_at, updated_at)
          select id, workflow, conversation, turn, phone, tenant, name, message, response, english,
                 language, confidence::numeric, status, reason, string_to_array(triggers, ','),
                 string_to_array(degraded, ','), context, model, prompt, tokens_in, tokens_out,
-                cents, weeks, known, expires, at, at
+                cents, weeks, plan, known, expires, at, at
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
                      $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::float8[],
                      $13::text[], $14::text[], $15::text[], $16::text[], $17::jsonb[], $18::text[],
                      $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::integer[],
-                     $24::bigint[], $25::timestamptz[], $26::timestamptz[])
+                     $24::bigint[], $25::timestamptz[], $26::timestamptz[], $27::uuid[])
            as t(id, workflow, conversation, turn, phone, tenant, name, message, response, english,
                 language, confidence, status, reason, triggers, degraded, context, model, prompt,
-                tokens_in, tokens_out, cents, weeks, known, expires, at)",
+                tokens_in, tokens_out, cents, weeks, known, expires, at, plan)",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.drafted.turn.workflow_id.0))
@@ -97,19 +97,17 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
     .bind(column(rows, |r| r.drafted.draft.prompt_version.as_str()))
     .bind(column(rows, |r| r.drafted.draft.tokens.map(|t| t.0)))
     .bind(column(rows, |r| r.drafted.draft.tokens.map(|t| t.1)))
+    .bind(column(rows, |r| r.drafted.plan.map(|p| p.weekly_amount.0)))
     .bind(column(rows, |r| {
-        r.drafted.draft.payment_plan.map(|p| p.weekly_amount.0)
-    }))
-    .bind(column(rows, |r| {
-        r.drafted
-            .draft
-            .payment_plan
-            .and_then(|p| p.weeks)
-            .and_then(|w| i32::try_from(w).ok())
+        let weeks = r.drafted.plan.and_then(|p| p.weeks);
+        weeks.and_then(|w| i32::try_from(w).ok())
     }))
     .bind(column(rows, |r| r.drafted.facts.newest_known_message))
     .bind(column(rows, |r| r.expires_at))
     .bind(column(rows, |r| r.at))
+    .bind(column(rows, |r| {
+        r.drafted.plan.map(|p| p.payment_plan_id.0)
+    }))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -240,8 +238,8 @@ pub struct Draft {
     pub prompt_version: Option<String>,
     /// Tokens in and out.
     pub tokens: Option<(i64, i64)>,
-    /// The proposed plan.
-    pub plan: Option<PlanOffer>,
+    /// The plan on the table, with the verdict as it is now.
+    pub plan: Option<DraftPlan>,
     /// See `TurnFacts`.
     pub newest_known_message: i64,
     /// What was done.
@@ -266,6 +264,19 @@ pub struct Draft {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The plan a draft speaks about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftPlan {
+    /// The plan.
+    pub id: PlanId,
+    /// Cents a week.
+    pub weekly_amount: Cents,
+    /// Number of weeks, when stated.
+    pub weeks: Option<u32>,
+    /// Its status now.
+    pub status: String,
+}
+
 impl Draft {
     /// Whether a manager may still decide about it without overriding anything.
     pub fn is_pending(&self) -> bool {
@@ -283,7 +294,9 @@ const COLUMNS: &str =
     "id, workflow_id, conversation_id, turn, phone_number, tenant_id, tenant_name,
     tenant_message, ai_response, ai_response_en, language, confidence_score::float8 as confidence,
     status, routing_reason, escalation_triggers, degraded, context, model, prompt_version,
-    prompt_tokens, completion_tokens, plan_cents, plan_weeks, newest_known_message, approval_action,
+    prompt_tokens, completion_tokens, plan_cents, plan_weeks, payment_plan_id,
+    (select p.status from payment_plan_attempts p where p.id = payment_plan_id) as plan_status,
+    newest_known_message, approval_action,
     modified_response, final_response, actioned_by, actioned_at, escalation_id, superseded_by,
     expires_at, created_at, updated_at";
 
@@ -291,6 +304,8 @@ fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
     let score: f64 = row.try_get("confidence")?;
     let cents: Option<i64> = row.try_get("plan_cents")?;
     let weeks: Option<i32> = row.try_get("plan_weeks")?;
+    let plan: Option<Uuid> = row.try_get("payment_plan_id")?;
+    let plan_status: Option<String> = row.try_get("plan_status")?;
     let tokens_in: Option<i64> = row.try_get("prompt_tokens")?;
     let tokens_out: Option<i64> = row.try_get("completion_tokens")?;
     Ok(Draft {
@@ -317,9 +332,11 @@ fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
         model: row.try_get("model")?,
         prompt_version: row.try_get("prompt_version")?,
         tokens: tokens_in.zip(tokens_out),
-        plan: cents.map(|cents| PlanOffer {
+        plan: plan.zip(cents).map(|(id, cents)| DraftPlan {
+            id: PlanId(id),
             weekly_amount: Cents(cents),
             weeks: weeks.and_then(|w| u32::try_from(w).ok()),
+            status: plan_status.unwrap_or_default(),
         }),
         newest_known_message: row.try_get("newest_known_message")?,
         approval_action: row.try_get("approval_action")?,

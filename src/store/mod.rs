@@ -17,6 +17,7 @@ pub mod epochs;
 pub mod escalations;
 pub mod handled;
 pub mod notifications;
+pub mod plans;
 pub mod pool;
 pub mod steps;
 pub mod texts;

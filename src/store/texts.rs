@@ -52,15 +52,17 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewText]) -> Result<(), sqlx
         "insert into inbound_messages
            (id, conversation_id, workflow_id, turn, arrival_epoch, arrival_seq, idempotency_key,
             content_key, phone_number, tenant_id, content, triggers, plan_cents, plan_weeks,
-            sent_at, received_at, metadata)
+            plan_start, plan_review, sent_at, received_at, metadata)
          select id, conversation_id, workflow_id, turn, epoch, seq, key, content_key, phone, tenant,
-                content, string_to_array(triggers, ','), plan_cents, plan_weeks, sent_at,
-                received_at, metadata
+                content, string_to_array(triggers, ','), plan_cents, plan_weeks, plan_start,
+                plan_review, sent_at, received_at, metadata
          from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::integer[], $6::bigint[],
                      $7::text[], $8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[],
-                     $13::bigint[], $14::integer[], $15::timestamptz[], $16::timestamptz[], $17::jsonb[])
+                     $13::bigint[], $14::integer[], $15::timestamptz[], $16::timestamptz[], $17::jsonb[],
+                     $18::date[], $19::boolean[])
            as t(id, conversation_id, workflow_id, turn, epoch, seq, key, content_key, phone, tenant,
-                content, triggers, plan_cents, plan_weeks, sent_at, received_at, metadata)",
+                content, triggers, plan_cents, plan_weeks, sent_at, received_at, metadata, plan_start,
+                plan_review)",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.conversation_id.as_str()))
@@ -79,6 +81,8 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewText]) -> Result<(), sqlx
     .bind(column(rows, |r| r.sent_at))
     .bind(column(rows, |r| r.received_at))
     .bind(column(rows, |r| r.metadata.clone().map(Json)))
+    .bind(column(rows, |r| r.plan.and_then(|p| p.start_date)))
+    .bind(column(rows, |r| r.plan.is_some_and(|p| p.needs_review)))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -126,7 +130,7 @@ pub(super) async fn of_turns(
 ) -> Result<Vec<(String, OpenText)>, sqlx::Error> {
     let rows = sqlx::query(
         "select m.conversation_id, m.workflow_id, m.content, m.received_at, m.arrival_epoch,
-                m.arrival_seq, m.triggers, m.plan_cents, m.plan_weeks
+                m.arrival_seq, m.triggers, m.plan_cents, m.plan_weeks, m.plan_start, m.plan_review
          from unnest($1::text[], $2::bigint[]) as u(id, turn)
          join inbound_messages m on m.conversation_id = u.id and m.turn = u.turn
          order by m.arrival_epoch, m.arrival_seq",
@@ -140,6 +144,8 @@ pub(super) async fn of_turns(
             let triggers: Vec<String> = row.try_get("triggers")?;
             let cents: Option<i64> = row.try_get("plan_cents")?;
             let weeks: Option<i32> = row.try_get("plan_weeks")?;
+            let start_date = row.try_get("plan_start")?;
+            let needs_review = row.try_get("plan_review")?;
             let text = OpenText {
                 workflow_id: WorkflowId(row.try_get("workflow_id")?),
                 content: row.try_get("content")?,
@@ -155,6 +161,8 @@ pub(super) async fn of_turns(
                 plan: cents.map(|cents| PlanOffer {
                     weekly_amount: Cents(cents),
                     weeks: weeks.and_then(|w| u32::try_from(w).ok()),
+                    start_date,
+                    needs_review,
                 }),
             };
             Ok((row.try_get("conversation_id")?, text))

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{Tx, column};
 use crate::domain::{
-    Action, Confidence, ConversationId, DraftId, EscalationId, Outcome, Phone, StepName, TenantId,
-    WorkflowId, WorkflowStatus,
+    Action, Confidence, ConversationId, DraftId, EscalationId, Outcome, Phone, PlanId, StepName,
+    TenantId, WorkflowId, WorkflowStatus, WorkflowType,
 };
 use crate::events::Neighbour;
 
@@ -21,8 +21,10 @@ pub struct NewWorkflow {
     pub conversation_id: ConversationId,
     /// The tenant, as far as known.
     pub tenant_id: Option<TenantId>,
-    /// The sender.
-    pub phone: Phone,
+    /// What it is about.
+    pub kind: WorkflowType,
+    /// The sender, as far as known.
+    pub phone: Option<Phone>,
     /// The turn it belongs to.
     pub turn: i64,
     /// One id for everything the request causes.
@@ -36,21 +38,22 @@ pub struct NewWorkflow {
 pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewWorkflow]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into orchestration_workflows
-           (id, conversation_id, tenant_id, phone_number, turn, correlation_id, reply_subject,
-            started_at, last_message_at, created_at, updated_at)
-         select id, conversation_id, tenant, phone, turn, correlation, reply, at, at, at, at
+           (id, conversation_id, workflow_type, tenant_id, phone_number, turn, correlation_id,
+            reply_subject, started_at, last_message_at, created_at, updated_at)
+         select id, conversation_id, kind, tenant, phone, turn, correlation, reply, at, at, at, at
          from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
-                     $7::text[], $8::timestamptz[])
-           as t(id, conversation_id, tenant, phone, turn, correlation, reply, at)",
+                     $7::text[], $8::timestamptz[], $9::text[])
+           as t(id, conversation_id, tenant, phone, turn, correlation, reply, at, kind)",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.conversation_id.as_str()))
     .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)))
-    .bind(column(rows, |r| r.phone.as_str()))
+    .bind(column(rows, |r| r.phone.as_ref().map(Phone::as_str)))
     .bind(column(rows, |r| r.turn))
     .bind(column(rows, |r| r.correlation_id.as_str()))
     .bind(column(rows, |r| r.reply_subject.as_deref()))
     .bind(column(rows, |r| r.received_at))
+    .bind(column(rows, |r| r.kind.as_str()))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -80,6 +83,8 @@ pub struct WorkflowUpdate {
     pub draft: Option<DraftId>,
     /// Its escalation.
     pub escalation: Option<EscalationId>,
+    /// The plan found in it.
+    pub plan: Option<PlanId>,
     /// The tenant, when it became known.
     pub tenant: Option<TenantId>,
     /// The workflow that answers instead.
@@ -107,6 +112,7 @@ impl WorkflowUpdate {
             degraded: Vec::new(),
             draft: None,
             escalation: None,
+            plan: None,
             tenant: None,
             merged_into: None,
             error: None,
@@ -145,6 +151,7 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
                            else array(select distinct unnest(w.degraded || string_to_array(u.degraded, ','))) end,
            response_queue_id = coalesce(u.draft, w.response_queue_id),
            escalation_id = coalesce(u.escalation, w.escalation_id),
+           payment_plan_id = coalesce(u.plan, w.payment_plan_id),
            tenant_id = coalesce(u.tenant, w.tenant_id),
            merged_into = coalesce(u.merged, w.merged_into),
            error_message = coalesce(u.error, w.error_message),
@@ -152,9 +159,9 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
            updated_at = greatest(w.updated_at, u.at)
          from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[],
                      $7::text[], $8::uuid[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
-                     $13::boolean[], $14::boolean[], $15::timestamptz[])
+                     $13::boolean[], $14::boolean[], $15::timestamptz[], $16::uuid[])
            as u(id, status, step, action, outcome, confidence, degraded, draft, escalation, tenant,
-                merged, error, ended, final, at)
+                merged, error, ended, final, at, plan)
          where w.id = u.id and (u.final or w.status not in ('sent', 'completed'))",
     )
     .bind(column(rows, |r| r.id.0))
@@ -172,6 +179,7 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
     .bind(column(rows, |r| r.ended))
     .bind(column(rows, |r| r.final_result))
     .bind(column(rows, |r| r.at))
+    .bind(column(rows, |r| r.plan.map(|p| p.0)))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -285,14 +293,15 @@ pub async fn with_id(pool: &PgPool, id: WorkflowId) -> Result<Option<Workflow>, 
     row.as_ref().map(from_row).transpose()
 }
 
-/// The newest workflow of a conversation, in the order of arrival.
+/// The newest workflow of a conversation, in the order of arrival; a text's workflow before one
+/// that a question about a plan or a manager's escalation began.
 pub async fn newest_of(
     pool: &PgPool,
     conversation: &ConversationId,
 ) -> Result<Option<Workflow>, sqlx::Error> {
     let sql = format!(
         "select {COLUMNS} from orchestration_workflows where conversation_id = $1
-         order by created_at desc, turn desc limit 1"
+         order by (workflow_type = 'sms_processing') desc, created_at desc, turn desc limit 1"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(conversation.as_str())

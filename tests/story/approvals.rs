@@ -6,7 +6,7 @@ use crate::world::{World, sms};
 
 async fn waiting(world: &World, conversation: &str) -> String {
     let answer = world
-        .text(conversation, "Can I pay $75 a week? [confidence=0.7]")
+        .text(conversation, "What do I owe? [confidence=0.7]")
         .await;
     assert_eq!(answer["action_taken"], "queued_for_approval", "{answer}");
     answer["response_queue_id"].as_str().unwrap().to_owned()
@@ -146,7 +146,7 @@ async fn a_newer_text_makes_the_draft_obsolete() {
     assert_eq!(list["total"], 1);
     assert_eq!(
         list["items"][0]["tenant_message"],
-        "Can I pay $75 a week? [confidence=0.7]\nSorry, I meant $80 [confidence=0.75]"
+        "What do I owe? [confidence=0.7]\nSorry, I meant $80 [confidence=0.75]"
     );
     let (status, _) = decide(&world, json!({"id": new, "action": "approve"})).await;
     assert_eq!(status, 200);

@@ -19,6 +19,7 @@ mod duplicates;
 mod neighbours_down;
 mod order;
 mod outage;
+mod plans;
 mod reading;
 mod redelivery;
 mod restart;

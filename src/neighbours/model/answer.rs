@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{Cents, Confidence, EscalationType, PlanOffer, Severity};
 use crate::events::ModelEscalation;
+use crate::rules::plan::parse_plan_fields;
 
 /// What a usable answer says.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +161,8 @@ fn read_plan(value: &Value) -> Option<PlanOffer> {
         weeks: value["weeks"]
             .as_u64()
             .and_then(|weeks| u32::try_from(weeks).ok()),
+        start_date: value["start_date"].as_str().and_then(|d| d.parse().ok()),
+        needs_review: false,
     })
 }
 
@@ -221,19 +224,15 @@ fn strip_control_lines(text: &str) -> Plain {
     plain
 }
 
-/// `weekly=200, weeks=8, start=2025-01-08`: read by the letter, or not at all.
-fn read_plan_line(line: &str) -> Option<PlanOffer> {
-    let field = |name: &str| {
-        line.split(',').find_map(|part| {
-            let (key, value) = part.split_once('=')?;
-            (key.trim().eq_ignore_ascii_case(name)).then(|| value.trim())
-        })
-    };
+/// A line is read by the letter or not at all: a model that writes `weekly=200-250` has not
+/// understood the offer.
+fn read_plan_line(fields: &str) -> Option<PlanOffer> {
+    let plan = parse_plan_fields(fields)?;
     Some(PlanOffer {
-        weekly_amount: field("weekly")
-            .and_then(|text| Cents::parse(text).ok())
-            .filter(|cents| cents.0 > 0)?,
-        weeks: field("weeks").and_then(|weeks| weeks.parse().ok()),
+        weekly_amount: plan.weekly_amount?,
+        weeks: plan.weeks,
+        start_date: plan.start_date,
+        needs_review: false,
     })
 }
 
@@ -263,7 +262,8 @@ mod tests {
             answer.payment_plan,
             Some(PlanOffer {
                 weekly_amount: Cents(7500),
-                weeks: Some(8)
+                weeks: Some(8),
+                ..PlanOffer::default()
             })
         );
     }
@@ -302,7 +302,9 @@ mod tests {
             answer.payment_plan,
             Some(PlanOffer {
                 weekly_amount: Cents(20_000),
-                weeks: Some(8)
+                weeks: Some(8),
+                start_date: "2025-01-08".parse().ok(),
+                needs_review: false,
             })
         );
         let handed_over = read("ESCALATE: legal_threat").expect("usable");

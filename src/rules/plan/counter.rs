@@ -1,6 +1,8 @@
 //! Counter-offers: the nearest admissible plans to one that is not.
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::verdict::{PlanContext, covers_share, judge, latest_start};
 use super::{Plan, PlanSettings};
@@ -10,12 +12,12 @@ use crate::domain::money::Cents;
 const MOST: usize = 3;
 
 /// An admissible plan with the reason it is offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CounterOffer {
     /// A plan that the rules admit.
     pub plan: Plan,
     /// Stable code: `keep_amount`, `keep_weeks`, `longest` or `shortest`.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
 /// Up to three admissible plans near the offered one, nearest first. Each of them passes
@@ -42,7 +44,7 @@ pub fn counter_offers(
     let amount = plan.weekly_amount.max(settings.min_weekly);
     let asked = plan.weeks.map(|w| w.clamp(1, settings.max_weeks));
     let mut found: Vec<CounterOffer> = Vec::new();
-    let mut propose = |weekly_amount: Option<Cents>, weeks: Option<u32>, reason| {
+    let mut propose = |weekly_amount: Option<Cents>, weeks: Option<u32>, reason: &str| {
         let (Some(weekly_amount), Some(weeks)) = (weekly_amount, weeks) else {
             return;
         };
@@ -55,7 +57,10 @@ pub fn counter_offers(
             .iter()
             .any(|o| (o.plan.weekly_amount, o.plan.weeks) == (weekly_amount, Some(weeks)));
         if found.len() < MOST && !repeated && judge(&plan, &context, settings).is_valid {
-            found.push(CounterOffer { plan, reason });
+            found.push(CounterOffer {
+                plan,
+                reason: reason.to_owned(),
+            });
         }
     };
     match context.debt_basis {

@@ -1,12 +1,14 @@
 //! The dated schedule of a plan.
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::domain::money::Cents;
 
 /// One payment of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Instalment {
     /// When it is due.
     pub due_date: NaiveDate,

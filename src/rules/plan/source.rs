@@ -1,6 +1,8 @@
 //! Where a plan comes from and whether the sources agree (HTTP contract §4.1, model reply contract).
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::domain::money::Cents;
@@ -39,7 +41,8 @@ pub struct TenantPlan {
 }
 
 /// Which source gave the amount; `extracted_from` in answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Explicit fields of the request.
     Request,
@@ -90,6 +93,30 @@ pub fn resolve(
     let prose = ai_response
         .map(|text| tenant_plan(text, today))
         .unwrap_or_default();
+    choose(request, &line, &tenant, &prose)
+}
+
+/// As [`resolve`], for a text on its way: the reader has been through it on arrival, and the
+/// model's answer has been taken apart.
+#[must_use]
+pub fn resolve_offers(
+    tenant: Option<&TenantPlan>,
+    model: Option<&ModelPlan>,
+) -> Option<ResolvedPlan> {
+    choose(
+        &PlanRequest::default(),
+        model.unwrap_or(&ModelPlan::default()),
+        tenant.unwrap_or(&TenantPlan::default()),
+        &TenantPlan::default(),
+    )
+}
+
+fn choose(
+    request: &PlanRequest,
+    line: &ModelPlan,
+    tenant: &TenantPlan,
+    prose: &TenantPlan,
+) -> Option<ResolvedPlan> {
     let from_tenant = PlanRequest {
         weekly_amount: tenant.weekly_amount,
         weeks: tenant.weeks,
@@ -102,7 +129,7 @@ pub fn resolve(
     };
     let order = [
         (Source::Request, *request),
-        (Source::AiResponse, line),
+        (Source::AiResponse, *line),
         (Source::TenantMessage, from_tenant),
         (Source::AiResponse, from_prose),
     ];
@@ -117,13 +144,13 @@ pub fn resolve(
     let contradicts = |p: &PlanRequest| {
         differs(p.weekly_amount, tenant.weekly_amount) || differs(p.weeks, tenant.weeks)
     };
-    let conflicting =
-        tenant.weekly_amount.is_some() && (contradicts(request) || contradicts(&line));
+    let conflicting = tenant.weekly_amount.is_some() && (contradicts(request) || contradicts(line));
     Some(ResolvedPlan {
         plan,
         source,
         conflicting,
-        needs_review: tenant.needs_review && source == Source::TenantMessage,
+        // A range that the model made one figure of is still a range.
+        needs_review: tenant.needs_review && source != Source::Request,
     })
 }
 
@@ -152,10 +179,12 @@ fn tenant_plan(text: &str, today: NaiveDate) -> TenantPlan {
 pub fn parse_plan_line(text: &str) -> Option<ModelPlan> {
     text.lines()
         .filter_map(|line| line.trim().strip_prefix("PAYMENT_PLAN:"))
-        .find_map(parse_fields)
+        .find_map(parse_plan_fields)
 }
 
-fn parse_fields(fields: &str) -> Option<ModelPlan> {
+/// Reads what stands after `PAYMENT_PLAN:`; as strict as [`parse_plan_line`].
+#[must_use]
+pub fn parse_plan_fields(fields: &str) -> Option<ModelPlan> {
     let mut plan = ModelPlan::default();
     for field in fields.split(',') {
         let (key, value) = field.split_once('=')?;

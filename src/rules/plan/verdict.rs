@@ -1,12 +1,15 @@
 //! The verdict on a plan.
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanSettings};
 use crate::domain::money::Cents;
 
 /// Codes of the rules a plan can break (HTTP contract §4.1), in the order they are reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IssueCode {
     /// Less a week than the minimum.
     AmountBelowMinimum,
@@ -46,7 +49,7 @@ impl IssueCode {
 }
 
 /// A broken rule with a sentence for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Issue {
     /// For machines.
     pub code: IssueCode,
@@ -72,7 +75,8 @@ pub struct PlanContext {
 }
 
 /// How a plan goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Valid, and nobody need look.
     Validated,
@@ -95,7 +99,7 @@ impl Status {
 }
 
 /// The answer of the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The verdict in one word.
     pub status: Status,

@@ -1,6 +1,7 @@
 use super::*;
-use crate::domain::{Action, HistoryEntry, Outcome, Severity, StepStatus};
-use crate::events::EscalationRaised;
+use crate::domain::{Action, Cents, HistoryEntry, Outcome, PlanOffer, Severity, StepStatus};
+use crate::events::{EscalationRaised, PlanDetected};
+use crate::rules::plan::Status;
 use crate::stages::testing::{
     self, after, assert_no_row_twice, assert_nothing, case, incoming, open, open_text, quiet, row,
     rows, told, turn, workflow,
@@ -13,6 +14,7 @@ fn stage(autonomy: Autonomy) -> Context {
             autonomy,
             ..testing::routing()
         },
+        planning: testing::planning(),
         handover: testing::handover(),
     }
 }
@@ -213,6 +215,29 @@ fn what_belongs_to_a_person_goes_to_a_person() {
             }
         }
     }
+}
+
+#[test]
+fn a_plan_outside_the_rules_reaches_the_person_with_its_verdict() {
+    let mut event = opened(&[EscalationType::UnrealisticProposal]);
+    event.body.turn.texts[0].plan = Some(PlanOffer {
+        weekly_amount: Cents(1000),
+        weeks: Some(8),
+        ..PlanOffer::default()
+    });
+    let decision = decide(&event, &found(known(), history()));
+    assert_eq!(
+        decision.subjects(),
+        ["payment_plan.detected", "escalation.raised"]
+    );
+    let said = decision.emitted::<PlanDetected>().expect("a plan");
+    assert_eq!(said.status, Status::Invalid);
+    assert!(
+        !said.finding.counter_offers.is_empty(),
+        "something to offer"
+    );
+    let update = row::<WorkflowUpdate>(&decision);
+    assert_eq!(update.plan, Some(said.payment_plan_id));
 }
 
 #[test]

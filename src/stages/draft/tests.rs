@@ -1,13 +1,15 @@
 use super::*;
-use crate::domain::{Action, Cents, PlanOffer, Severity};
-use crate::events::{EscalationRaised, ModelEscalation};
+use crate::domain::{Action, Cents, Severity};
+use crate::events::{EscalationRaised, ModelEscalation, PlanDetected};
 use crate::neighbours::model::{Understood, Unusable};
-use crate::rules::routing::{Route, route};
+use crate::rules::plan::Status;
+use crate::rules::routing::{Doubts, Route, route};
 use crate::stages::testing::{
     self, after, assert_no_row_twice, assert_nothing, case, facts, incoming, open, open_text,
     quiet, row, score, told, turn, workflow,
 };
 use crate::store::conversations::{Conversation, ConversationUpdate};
+use crate::store::plans::PlanSeen;
 
 fn stage() -> Draft {
     Draft {
@@ -18,6 +20,7 @@ fn stage() -> Draft {
             },
             parallel: 4,
         },
+        planning: testing::planning(),
         handover: testing::handover(),
     }
 }
@@ -40,10 +43,7 @@ fn completion(reply: &str, rating: Option<f64>) -> Completion {
             rating: rating.map(score),
             reply_en: Some("in English".to_owned()),
             intent: Some("question".to_owned()),
-            payment_plan: Some(PlanOffer {
-                weekly_amount: Cents(7500),
-                weeks: Some(8),
-            }),
+            payment_plan: None,
             escalation: None,
         },
         model: "gpt-4-turbo-2024".to_owned(),
@@ -114,6 +114,55 @@ fn a_usable_answer_becomes_a_draft_word_for_word() {
 }
 
 #[test]
+fn a_plan_the_model_understood_is_judged_stored_and_said() {
+    let mut answer = completion("Gracias.", Some(0.95));
+    answer.understood.payment_plan = Some(PlanOffer {
+        weekly_amount: Cents(7500),
+        weeks: Some(8),
+        ..PlanOffer::default()
+    });
+    let decision = decide(Ok(answer));
+    assert_eq!(
+        decision.subjects(),
+        ["payment_plan.detected", "reply.drafted"]
+    );
+    let said = decision.emitted::<PlanDetected>().expect("a plan");
+    assert_eq!(row::<PlanSeen>(&decision).detected, said);
+    // She broke a plan before.
+    assert_eq!(said.status, Status::NeedsReview);
+    let drafted = decision.emitted::<ReplyDrafted>().expect("a draft");
+    let plan = drafted.plan.expect("the plan");
+    assert_eq!(plan.payment_plan_id, said.payment_plan_id);
+    assert_eq!(plan.status, said.status);
+    let update: &WorkflowUpdate = row(&decision);
+    assert_eq!(update.plan, Some(said.payment_plan_id));
+}
+
+#[test]
+fn a_plan_in_the_tenants_text_is_not_lost_with_the_model() {
+    let mut event = ready();
+    event.body.turn.texts[0].plan = Some(PlanOffer {
+        weekly_amount: Cents(7500),
+        weeks: Some(8),
+        ..PlanOffer::default()
+    });
+    let found = Found {
+        answer: Err(ModelError::Transient("answered 503".to_owned())),
+        began: after(4),
+    };
+    let decision = stage().decide(&event, &found, &case(open(1, 1)), after(6));
+    assert_eq!(
+        decision.subjects(),
+        ["payment_plan.detected", "escalation.raised"]
+    );
+    let said = decision.emitted::<PlanDetected>().expect("a plan");
+    assert_eq!(
+        row::<WorkflowUpdate>(&decision).plan,
+        Some(said.payment_plan_id)
+    );
+}
+
+#[test]
 fn without_a_usable_answer_a_person_gets_the_text() {
     let errors = [
         ModelError::Transient("answered 503".to_owned()),
@@ -142,7 +191,7 @@ fn an_answer_without_a_rating_is_seen_by_a_manager() {
     let settings = testing::routing();
     assert!(drafted.draft.confidence >= settings.approval_from);
     assert!(matches!(
-        route(&drafted.draft, false, false, &settings),
+        route(&drafted.draft, Doubts::default(), &settings),
         Route::Ask(_)
     ));
 }
@@ -157,7 +206,7 @@ fn an_answer_without_a_rating_is_seen_by_a_manager_whatever_the_threshold() {
         ..testing::routing()
     };
     assert!(matches!(
-        route(&drafted.draft, false, false, &bold),
+        route(&drafted.draft, Doubts::default(), &bold),
         Route::Ask(_)
     ));
 }

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use super::heard::{Heard, OptOut};
 use super::{Event, content_key};
 use crate::domain::{
-    Action, ConversationId, EscalationType, OpenText, Outcome, StepName, WorkflowId, WorkflowStatus,
+    Action, ConversationId, EscalationType, OpenText, Outcome, StepName, WorkflowId,
+    WorkflowStatus, WorkflowType,
 };
 use crate::engine::{Decision, Reply};
 use crate::events::{ApprovalSuperseded, ConsentRevoked, SmsReceived, Turn, TurnOpened};
@@ -73,7 +74,8 @@ impl Arrived<'_> {
                 id: self.workflow(),
                 conversation_id: sms.conversation_id.clone(),
                 tenant_id: sms.tenant_id.clone(),
-                phone: sms.phone_number.clone(),
+                kind: WorkflowType::SmsProcessing,
+                phone: Some(sms.phone_number.clone()),
                 turn: self.next_turn(),
                 correlation_id: envelope.correlation_id.clone(),
                 reply_subject: envelope

@@ -37,6 +37,9 @@ impl Heard {
         let plan = reading.plan.as_ref().map(|offer| PlanOffer {
             weekly_amount: offer.weekly_amount,
             weeks: offer.weeks,
+            start_date: offer.start_date,
+            // The rules know weekly payments only; what a down payment changes a person decides.
+            needs_review: offer.needs_review || offer.down_payment.is_some(),
         });
         Self {
             opt_out,

@@ -1,8 +1,9 @@
 use super::*;
 use crate::domain::{
-    DeadLetterId, DraftId, EscalationId, EscalationType, RoutingReason, StepStatus,
+    DeadLetterId, DraftId, EscalationId, EscalationType, RoutingReason, Severity, StepStatus,
 };
 use crate::engine::Next;
+use crate::neighbours::notifications::Notification;
 use crate::stages::testing::{
     self, NUMBER, after, case, draft_id, incoming, open, row, rows, score, workflow,
 };
@@ -22,7 +23,7 @@ fn approval() -> Notifiable {
         confidence_score: score(0.72),
         routing_reason: RoutingReason::DegradedContext,
         degraded: Vec::new(),
-        payment_plan: None,
+        plan: None,
         expires_at: after(24 * 3600),
     }))
 }

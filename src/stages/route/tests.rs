@@ -1,10 +1,11 @@
 use super::*;
-use crate::domain::{Cents, Outcome, PlanOffer, Severity};
-use crate::events::{EscalationRaised, ModelEscalation, Neighbour};
+use crate::domain::{Cents, Outcome, PlanId, Severity};
+use crate::events::{EscalationRaised, FoundPlan, ModelEscalation, Neighbour};
+use crate::rules::plan::Status;
 use crate::rules::routing::Autonomy;
 use crate::stages::testing::{
-    self, after, assert_no_row_twice, assert_nothing, case, incoming, open, open_text, phone,
-    quiet, reply_drafted, row, rows, score, told, turn, workflow,
+    self, after, assert_no_row_twice, assert_nothing, case, event_id, incoming, open, open_text,
+    phone, quiet, reply_drafted, row, rows, score, told, turn, workflow,
 };
 use crate::store::conversations::{Conversation, ConversationUpdate};
 use crate::store::deliveries::NewDelivery;
@@ -119,11 +120,13 @@ fn a_middling_draft_waits_for_a_manager_who_is_told_everything() {
 #[test]
 fn sure_is_not_enough() {
     let sure = || drafted(0.99);
-    let plan = |cents, weeks| {
+    let plan = |status| {
         let mut event = sure();
-        event.body.draft.payment_plan = Some(PlanOffer {
-            weekly_amount: Cents(cents),
-            weeks: Some(weeks),
+        event.body.plan = Some(FoundPlan {
+            payment_plan_id: PlanId(event_id(9).row("plan")),
+            weekly_amount: Cents(7500),
+            weeks: Some(8),
+            status,
         });
         event
     };
@@ -134,8 +137,8 @@ fn sure_is_not_enough() {
     let cases = [
         (degraded, RoutingReason::DegradedContext),
         (hardship, RoutingReason::Hardship),
-        (plan(2499, 8), RoutingReason::PlanInvalid),
-        (plan(2500, 13), RoutingReason::PlanInvalid),
+        (plan(Status::Invalid), RoutingReason::PlanInvalid),
+        (plan(Status::NeedsReview), RoutingReason::PlanNeedsReview),
     ];
     for (event, reason) in cases {
         assert_asked(&decide(&event), reason);

@@ -10,6 +10,7 @@ use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
 use crate::store::drafts::{DraftUpdate, NewDraft};
 use crate::store::escalations::NewEscalation;
 use crate::store::notifications::SentNotification;
+use crate::store::plans::PlanSeen;
 use crate::store::steps::Step;
 use crate::store::texts::{NewText, TextsMoved};
 use crate::store::workflows::{NewWorkflow, WorkflowUpdate};
@@ -37,7 +38,7 @@ rows! {
     Consent(ConsentChange), NewWorkflow(NewWorkflow), Workflow(WorkflowUpdate),
     DraftUpdate(DraftUpdate), NewDraft(NewDraft), Audit(Audit), Escalation(NewEscalation),
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
-    Step(Step),
+    Step(Step), Plan(PlanSeen),
 }
 
 /// All changed rows of a kind.
