@@ -58,34 +58,41 @@ const SHAPE_B: Option<&str> = Some("20481");
 pub(super) const SCRIPT: &[Step] = &[
     step(
         JAMES,
-        "I can pay $100 every week for 8 weeks",
+        "I can pay $115 every week for 8 weeks",
         Way::Http,
         "auto_sent",
         true,
     ),
     step(
         JAMES,
-        "I can pay $100 every week for 8 weeks",
+        "I can pay $115 every week for 8 weeks",
         Way::HttpAgain,
         "auto_sent",
         false,
     ),
     step(
         MARIA,
+        // Inside the limits, but she broke a plan before: a manager looks.
         "Hola, puedo pagar 75 por semana por 8 semanas",
         Way::Http,
-        "auto_sent",
-        true,
+        "queued_for_approval",
+        false,
     ),
     step(SHAPE_B, "How much do I owe?", Way::Nats, "auto_sent", true),
     step(
         Some("40001"),
-        "I can pay 60 a week",
+        "Hi, this is Carla",
         Way::HttpHurried,
         "merged",
         false,
     ),
-    step(Some("40001"), "for 10 weeks", Way::Http, "auto_sent", true),
+    step(
+        Some("40001"),
+        "How much do I owe?",
+        Way::Http,
+        "auto_sent",
+        true,
+    ),
     step(
         ROSA,
         "The man for the heating came and asked about the rent",
