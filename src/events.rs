@@ -7,6 +7,7 @@
 
 mod approval;
 mod catalogue;
+mod escalate;
 mod escalation;
 mod fields;
 mod inbound;
@@ -19,8 +20,10 @@ pub use approval::{
     ApprovalRequested, ApprovalSuperseded, Decided, DecisionAction,
 };
 pub use catalogue::{Entry, asyncapi, schema_of};
+pub use escalate::{AssignmentRequested, EscalationRequested, ResolutionRequested};
 pub use escalation::{
-    ConsentRevoked, DeadLettered, EscalationRaised, NotificationSent, WorkflowFailed,
+    ConsentRevoked, DeadLettered, EscalationAssigned, EscalationRaised, EscalationResolved,
+    NotificationSent, WorkflowFailed,
 };
 pub use fields::{FieldError, Fields, Invalid};
 pub use inbound::{Direction, SmsReceived};
@@ -120,23 +123,20 @@ macro_rules! events {
 }
 
 macro_rules! impl_event {
-    // The bodies that outsiders write are read by the contract's lenient rules.
-    (SmsReceived, $subject:literal, $stream:ident) => { impl_event!(@lenient SmsReceived, $subject, $stream); };
-    (ApprovalDecided, $subject:literal, $stream:ident) => { impl_event!(@lenient ApprovalDecided, $subject, $stream); };
-    (PlanRequested, $subject:literal, $stream:ident) => { impl_event!(@lenient PlanRequested, $subject, $stream); };
+    // What comes from outside is read by the contract's lenient rules.
+    ($name:ident, $subject:literal, Inbound) => {
+        impl Event for $name {
+            const SUBJECT: &'static str = $subject;
+            const STREAM: Stream = Stream::Inbound;
+            fn decode(body: &[u8], received: Received<'_>) -> Result<Self, Invalid> {
+                $name::parse(&Fields::from_json(body)?, received)
+            }
+        }
+    };
     ($name:ident, $subject:literal, $stream:ident) => {
         impl Event for $name {
             const SUBJECT: &'static str = $subject;
             const STREAM: Stream = Stream::$stream;
-        }
-    };
-    (@lenient $name:ident, $subject:literal, $stream:ident) => {
-        impl Event for $name {
-            const SUBJECT: &'static str = $subject;
-            const STREAM: Stream = Stream::$stream;
-            fn decode(body: &[u8], received: Received<'_>) -> Result<Self, Invalid> {
-                $name::parse(&Fields::from_json(body)?, received)
-            }
         }
     };
 }
@@ -181,7 +181,18 @@ events! {
     /// A released text was not sent because nothing may be texted to that number any more.
     DeliverySuppressed = "delivery.suppressed" in Story, from "deliver", to "dashboards";
     /// A person has to look.
-    EscalationRaised = "escalation.raised" in Story, from "intake, context, draft, route, decide, deliver", to "notify, dashboards";
+    EscalationRaised = "escalation.raised" in Story, from "intake, context, draft, route, decide, deliver, escalate", to "notify, dashboards";
+    /// Somebody wants a person to look: a command. The body is the body of
+    /// `POST /orchestrate/escalate`.
+    EscalationRequested = "command.escalate" in Inbound, from "bridge, other services", to "escalate";
+    /// Somebody is done with an escalation: a command.
+    ResolutionRequested = "command.escalation_resolve" in Inbound, from "bridge, other services", to "escalate";
+    /// Somebody takes an escalation over: a command.
+    AssignmentRequested = "command.escalation_assign" in Inbound, from "bridge, other services", to "escalate";
+    /// A person has taken an escalation over.
+    EscalationAssigned = "escalation.assigned" in Story, from "escalate", to "dashboards";
+    /// An escalation is done.
+    EscalationResolved = "escalation.resolved" in Story, from "escalate", to "dashboards";
     /// A number may not be texted any more.
     ConsentRevoked = "consent.revoked" in Story, from "intake", to "dashboards";
     /// Managers were told.

@@ -4,6 +4,7 @@ pub mod context;
 pub mod decide;
 pub mod deliver;
 pub mod draft;
+pub mod escalate;
 mod handover;
 pub mod intake;
 pub mod notify;
@@ -97,6 +98,9 @@ stages! {
     Decide in decide, "What did the manager decide?",
         emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised",
         with |s| decide::Decide { handover: s.handover.clone() };
+    Escalate in escalate, "What do people do about escalations?",
+        emits "escalation.raised, escalation.assigned, escalation.resolved",
+        with |s| escalate::Escalate { handover: s.handover.clone() };
     Deliver in deliver, "Did the text reach the SMS Agent, once?",
         emits "reply.sent, delivery.failed, delivery.suppressed, escalation.raised",
         with |s| deliver::Deliver { settings: s.deliver.clone(), handover: s.handover.clone() };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::command::{PATIENCE, render};
 use super::query::Query;
-use super::request::About;
+use super::request::{About, manager};
 use super::{ApiError, Bridge};
 use crate::domain::{Cents, Confidence, DraftId, EventId, Phone};
 use crate::engine::answers::{self, stamp};
@@ -32,14 +32,7 @@ pub(super) async fn decide(
         idempotency_key: None,
     };
     let mut command = ApprovalDecided::parse(&Fields::from_json(&body?)?, received)?;
-    let header = headers
-        .get("x-manager-id")
-        .and_then(|v| v.to_str().ok())
-        .map(str::trim);
-    let header = header
-        .filter(|id| (1..=100).contains(&id.len()))
-        .map(str::to_owned);
-    command.manager_id = command.manager_id.or(header);
+    command.manager_id = command.manager_id.or(manager(&headers));
     let mut sent = bridge.send(&command, &about, &[])?;
     match sent.answer(PATIENCE).await? {
         Some(answer) => render(answer.status, answer.body),
@@ -87,14 +80,12 @@ pub(super) async fn list(
         .iter()
         .map(|draft| item(&bridge, draft, sent.get(&draft.id)))
         .collect();
-    let shown = i64::try_from(items.len()).unwrap_or(i64::MAX);
-    Ok(Json(json!({
-        "items": items,
-        "total": total,
-        "limit": filter.limit,
-        "offset": filter.offset,
-        "has_more": filter.offset.saturating_add(shown) < total,
-    })))
+    Ok(Json(super::query::page(
+        items,
+        total,
+        filter.limit,
+        filter.offset,
+    )))
 }
 
 fn filter(parameters: HashMap<String, String>) -> Result<DraftFilter, ApiError> {

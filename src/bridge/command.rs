@@ -138,9 +138,19 @@ impl Bridge {
         body: &E,
         about: &About,
     ) -> Result<Response, ApiError> {
+        let (status, body) = self.outcome(body, about).await?;
+        render(status, body)
+    }
+
+    /// As [`Self::command`], for an endpoint with something to add.
+    pub(super) async fn outcome<E: Event>(
+        &self,
+        body: &E,
+        about: &About,
+    ) -> Result<(u16, Value), ApiError> {
         let mut sent = self.send(body, about, &[])?;
         match sent.answer(PATIENCE).await? {
-            Some(answer) => render(answer.status, answer.body),
+            Some(answer) => Ok((answer.status, answer.body)),
             None => Err(ApiError::too_slow()),
         }
     }

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod command;
+mod escalations;
 mod health;
 mod plans;
 mod problem;
@@ -97,6 +98,18 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/orchestrate/approve-response", post(approvals::decide))
         .route("/orchestrate/approvals", get(approvals::list))
         .route("/orchestrate/approvals/{id}", get(approvals::one))
+        .route("/orchestrate/escalate", post(escalations::escalate))
+        .route("/escalations/trigger", post(escalations::trigger))
+        .route("/orchestrate/escalations", get(escalations::list))
+        .route("/orchestrate/escalations/{id}", get(escalations::one))
+        .route(
+            "/orchestrate/escalations/{id}/resolve",
+            post(escalations::resolve),
+        )
+        .route(
+            "/orchestrate/escalations/{id}/assign",
+            post(escalations::assign),
+        )
         .route("/orchestrate/payment-plan-detected", post(plans::detected))
         .route("/orchestrate/payment-plans/{id}", get(plans::one_or_all))
         .route(

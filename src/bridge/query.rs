@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::str::FromStr;
 
+use serde_json::{Value, json};
+
 use super::ApiError;
 use crate::events::{FieldError, Invalid};
 
@@ -42,6 +44,19 @@ impl Query {
                 None
             }
         }
+    }
+
+    pub(super) fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        sentence: &str,
+    ) -> Option<T> {
+        let parsed = parse(&self.text(name)?);
+        if parsed.is_none() {
+            self.fault(name, sentence);
+        }
+        parsed
     }
 
     pub(super) fn one_of(&self, name: &str, default: &str, words: &[&str]) -> String {
@@ -84,4 +99,16 @@ impl Query {
             .into())
         }
     }
+}
+
+/// A page of a list (`http-api.md` §0.7).
+pub(super) fn page(items: Vec<Value>, total: i64, limit: i64, offset: i64) -> Value {
+    let shown = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    json!({
+        "items": items,
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+        "has_more": offset.saturating_add(shown) < total,
+    })
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderValue;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -61,4 +61,10 @@ pub(super) async fn about(
         response.headers_mut().insert("x-correlation-id", value);
     }
     response
+}
+
+/// Who acts, by the header `X-Manager-ID`; one of an odd length is nobody.
+pub(super) fn manager(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-manager-id")?.to_str().ok()?.trim();
+    (1..=100).contains(&id.len()).then(|| id.to_owned())
 }

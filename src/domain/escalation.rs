@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,17 @@ macro_rules! escalation_types {
             /// How urgent the type is when nobody says otherwise.
             pub fn default_severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// The dashboard's word for the type (§5).
+            pub fn dashboard(self) -> &'static str {
+                match self {
+                    Self::HostileLanguage | Self::LegalThreat | Self::MediaOrRegulatorThreat => "threatening",
+                    Self::PaymentDispute => "amount_dispute",
+                    Self::DeliveryFailed => "phone_failed",
+                    Self::NoResponse => "no_response",
+                    _ => "complex_situation",
+                }
             }
 
             /// The sentence a manager reads when no reason was given.
@@ -135,6 +147,25 @@ impl Severity {
             "high" => Some(Self::High),
             "critical" | "urgent" | "immediate" => Some(Self::Critical),
             _ => None,
+        }
+    }
+
+    /// The dashboard's word for an escalation's urgency (§5): silence can wait.
+    pub fn dashboard_priority(self, kind: EscalationType) -> &'static str {
+        match self {
+            Self::Low => "next_business_day",
+            Self::Medium if kind == EscalationType::NoResponse => "next_business_day",
+            Self::Medium => "same_day",
+            Self::High | Self::Critical => "immediate",
+        }
+    }
+
+    /// Within which time somebody is expected to be done with it (§5.2).
+    pub fn expected_within(self) -> TimeDelta {
+        match self {
+            Self::Critical | Self::High => TimeDelta::hours(1),
+            Self::Medium => TimeDelta::hours(8),
+            Self::Low => TimeDelta::hours(24),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What somebody who waits is told: the same body over HTTP and over a reply subject, built from
 //! the rows as they are.
 
+pub mod escalation;
 pub mod plan;
 
 use std::collections::HashMap;

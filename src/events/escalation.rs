@@ -38,6 +38,46 @@ pub struct EscalationRaised {
     pub raised_at: DateTime<Utc>,
 }
 
+/// A person has taken an escalation over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EscalationAssigned {
+    /// The escalation.
+    pub escalation_id: EscalationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// Who has it.
+    pub assigned_to: String,
+    /// Who said so.
+    pub assigned_by: String,
+    /// In the assigner's words.
+    pub notes: Option<String>,
+    /// When.
+    pub assigned_at: DateTime<Utc>,
+}
+
+/// An escalation is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EscalationResolved {
+    /// The escalation.
+    pub escalation_id: EscalationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// Who.
+    pub resolved_by: String,
+    /// What was done.
+    pub resolution: Option<String>,
+    /// In a word.
+    pub outcome: Option<String>,
+    /// The workflow ended with it: nothing else of it was open.
+    pub workflow_completed: bool,
+    /// When.
+    pub resolved_at: DateTime<Utc>,
+}
+
 /// A number may not be texted any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConsentRevoked {

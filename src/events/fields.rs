@@ -119,6 +119,14 @@ impl Fields {
         Self::from_json(body)
     }
 
+    /// With an id from the path as a field; the path wins over a field of that name.
+    pub fn with_id(mut self, name: &str, id: &str) -> Self {
+        self.object.remove(&camel(name));
+        self.object
+            .insert(name.to_owned(), Value::String(id.to_owned()));
+        self
+    }
+
     /// The raw value under the first of `names` that is present, snake_case before camelCase.
     pub fn raw(&self, names: &[&str]) -> Option<&Value> {
         self.all(names).next()

@@ -74,6 +74,7 @@ impl Handover<'_> {
         Decision::done()
             .emit(&raised, self.conversation, self.workflow)
             .change(NewEscalation {
+                metadata: serde_json::json!({}),
                 raised,
                 phone: Some(self.phone.clone()),
                 by: self.by.clone().unwrap_or_else(|| "system".to_owned()),

@@ -93,6 +93,8 @@ impl Stage for Plan {
     fn needs(&self, event: &Event, found: &Found) -> Needs {
         let plan = found.plan.as_ref();
         Needs {
+            // There may be no such row; named all the same, so that twins do not meet in a round.
+            conversation: Some(event.body.conversation_id.clone()),
             plan: plan.map(|plan| {
                 asked_before(
                     plan,

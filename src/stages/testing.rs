@@ -13,7 +13,7 @@ use super::handover::HandoverSettings;
 use super::planned::PlanningSettings;
 use crate::domain::{
     Arrival, Cents, Confidence, ConversationId, DeliveryId, DraftId, EventId, Language, OpenText,
-    Phone, TenantContext, TenantId, WorkflowId,
+    Phone, TenantContext, TenantId, WorkflowId, WorkflowStatus,
 };
 use crate::engine::{Envelope, Incoming};
 use crate::events::{DraftedReply, ReplyDrafted, Turn, TurnFacts};
@@ -23,6 +23,7 @@ use crate::store::Case;
 use crate::store::conversations::Conversation;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::drafts::Draft;
+use crate::store::workflows::Workflow;
 
 /// The tenant's number, as it must never appear in a message to managers.
 pub(super) const NUMBER: &str = "+12025550143";
@@ -279,5 +280,33 @@ pub(super) fn delivery(status: DeliveryStatus, attempts: i32, intended: i64) -> 
         reply_subject: None,
         intended_at: after(intended),
         created_at: after(9),
+    }
+}
+
+/// The workflow of text 1.
+pub(super) fn stored_workflow(status: WorkflowStatus) -> Workflow {
+    Workflow {
+        id: workflow(1),
+        conversation_id: conversation_id(),
+        workflow_type: "sms_processing".to_owned(),
+        status,
+        current_step: "sms_received".to_owned(),
+        action: None,
+        outcome: None,
+        tenant_id: Some("12345".to_owned()),
+        phone: Some(NUMBER.to_owned()),
+        confidence: None,
+        degraded: Vec::new(),
+        draft_id: None,
+        escalation_id: None,
+        payment_plan_id: None,
+        merged_into: None,
+        retry_count: 0,
+        error_message: None,
+        correlation_id: "correlation-1".to_owned(),
+        reply_subject: None,
+        created_at: after(1),
+        updated_at: after(1),
+        completed_at: None,
     }
 }

@@ -7,9 +7,12 @@ use chrono::{DateTime, Utc};
 use super::conversations::{Conversation, NewConversation};
 use super::deliveries::{Delivery, DeliveryStatus};
 use super::drafts::Draft;
+use super::escalations::{Escalation, EscalationCase, SameEscalation};
 use super::plans::SamePlan;
-use super::{Tx, consents, conversations, deliveries, drafts, plans, texts};
-use crate::domain::{ConversationId, DeliveryId, DraftId, OpenText, Phone, PlanId, WorkflowId};
+use super::{Tx, consents, conversations, deliveries, drafts, escalations, plans, texts};
+use crate::domain::{
+    ConversationId, DeliveryId, DraftId, EscalationId, OpenText, Phone, PlanId, WorkflowId,
+};
 
 /// What a decision must be taken under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,10 @@ pub struct Needs {
     pub delivery: Option<DeliveryId>,
     /// Whether a plan has been found before.
     pub plan: Option<SamePlan>,
+    /// Whether the same escalation is open.
+    pub same_escalation: Option<SameEscalation>,
+    /// An escalation, locked.
+    pub escalation: Option<EscalationId>,
 }
 
 /// The answer to [`Needs`].
@@ -87,6 +94,10 @@ pub struct Case {
     pub claimed: Vec<String>,
     /// The same plan, found before.
     pub same_plan: Option<PlanId>,
+    /// The same escalation, open.
+    pub same_escalation: Option<Escalation>,
+    /// The escalation asked for.
+    pub escalation: Option<EscalationCase>,
 }
 
 impl Case {
@@ -113,6 +124,7 @@ pub(crate) async fn load(
     load_drafts(tx, needs, &mut cases).await?;
     load_deliveries(tx, needs, &mut cases).await?;
     load_plans(tx, needs, &mut cases).await?;
+    load_escalations(tx, needs, &mut cases).await?;
     Ok(cases)
 }
 
@@ -330,6 +342,40 @@ async fn load_plans(
             let mut same = known.iter().filter(|(found, _)| plan.is(found));
             same.next().map(|(_, id)| *id)
         });
+    }
+    Ok(())
+}
+
+async fn load_escalations(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let same: Vec<&SameEscalation> = needs
+        .iter()
+        .filter_map(|n| n.same_escalation.as_ref())
+        .collect();
+    let open = if same.is_empty() {
+        Vec::new()
+    } else {
+        escalations::open_since(tx, &same).await?
+    };
+    let ids: Vec<_> = needs
+        .iter()
+        .filter_map(|n| n.escalation)
+        .map(|e| e.0)
+        .collect();
+    let locked = if ids.is_empty() {
+        Vec::new()
+    } else {
+        escalations::locked(tx, &ids).await?
+    };
+    for (case, need) in cases.iter_mut().zip(needs) {
+        let wanted = need.same_escalation.as_ref();
+        case.same_escalation = wanted.and_then(|w| open.iter().find(|e| w.is(e)).cloned());
+        let id = need.escalation;
+        let mut found = locked.iter().filter(|c| Some(c.escalation.id) == id);
+        case.escalation = found.next().cloned();
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::conversations::ConversationUpdate;
 use super::dead_letters::DeadLetter;
 use super::deliveries::{DeliveryUpdate, NewDelivery};
 use super::drafts::{DraftUpdate, NewDraft};
-use super::escalations::NewEscalation;
+use super::escalations::{EscalationUpdate, NewEscalation};
 use super::notifications::SentNotification;
 use super::plans::PlanSeen;
 use super::steps::Step;
@@ -70,6 +70,8 @@ changes! {
     Audit(Audit) => audit::insert;
     /// A person has to look.
     Escalation(NewEscalation) => escalations::insert;
+    /// Somebody has an escalation, or is done with it.
+    EscalationUpdate(EscalationUpdate) => escalations::update;
     /// A text is about to be sent.
     NewDelivery(NewDelivery) => deliveries::insert;
     /// What became of a text.

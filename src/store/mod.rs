@@ -35,6 +35,23 @@ pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T>
     rows.iter().map(of).collect()
 }
 
+/// Decisions about one conversation take turns from here to the end of their transactions, also
+/// about a conversation that has no row to lock. In one order everywhere, and a family of keys of
+/// its own, so that nobody else's advisory locks are met.
+pub(crate) async fn lock_conversations(
+    tx: &mut Tx<'_>,
+    conversations: Vec<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select pg_advisory_xact_lock(1347174734, key)
+         from (select distinct hashtext(c) as key from unnest($1::text[]) as u(c) order by 1) keys",
+    )
+    .bind(conversations)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Whether the same statement may succeed a moment later: the connection went away, the server is
 /// starting or stopping, or two transactions met. Everything else is the statement's own fault.
 pub fn is_transient(error: &sqlx::Error) -> bool {

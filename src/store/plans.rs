@@ -5,7 +5,7 @@ use sqlx::postgres::{PgPool, PgRow};
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row};
 
-use super::{Tx, column};
+use super::{Tx, column, lock_conversations};
 use crate::domain::{Cents, ConversationId, PlanId, TenantId, WorkflowId};
 use crate::events::PlanDetected;
 use crate::rules::plan::PlanFinding;
@@ -96,13 +96,7 @@ pub(super) async fn same(
     tx: &mut Tx<'_>,
     wanted: &[&SamePlan],
 ) -> Result<Vec<(SamePlan, PlanId)>, sqlx::Error> {
-    sqlx::query(
-        "select pg_advisory_xact_lock(1347174734, key)
-         from (select distinct hashtext(c) as key from unnest($1::text[]) as u(c) order by 1) keys",
-    )
-    .bind(column(wanted, |w| w.conversation.as_str()))
-    .fetch_all(&mut **tx)
-    .await?;
+    lock_conversations(tx, column(wanted, |w| w.conversation.as_str())).await?;
     let rows = sqlx::query(
         "select p.id, p.conversation_id, p.weekly_cents, p.duration_weeks, p.start_date, p.created_at
          from payment_plan_attempts p

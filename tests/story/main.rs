@@ -16,6 +16,7 @@ mod bad_input;
 mod contracts;
 mod crash;
 mod duplicates;
+mod escalations;
 mod neighbours_down;
 mod order;
 mod outage;

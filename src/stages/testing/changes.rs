@@ -8,7 +8,7 @@ use crate::store::consents::ConsentChange;
 use crate::store::conversations::ConversationUpdate;
 use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
 use crate::store::drafts::{DraftUpdate, NewDraft};
-use crate::store::escalations::NewEscalation;
+use crate::store::escalations::{EscalationUpdate, NewEscalation};
 use crate::store::notifications::SentNotification;
 use crate::store::plans::PlanSeen;
 use crate::store::steps::Step;
@@ -38,7 +38,7 @@ rows! {
     Consent(ConsentChange), NewWorkflow(NewWorkflow), Workflow(WorkflowUpdate),
     DraftUpdate(DraftUpdate), NewDraft(NewDraft), Audit(Audit), Escalation(NewEscalation),
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
-    Step(Step), Plan(PlanSeen),
+    Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate),
 }
 
 /// All changed rows of a kind.
