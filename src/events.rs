@@ -25,7 +25,7 @@ pub use escalation::{
     ConsentRevoked, DeadLettered, EscalationAssigned, EscalationRaised, EscalationResolved,
     NotificationSent, WorkflowFailed,
 };
-pub use fields::{FieldError, Fields, Invalid};
+pub use fields::{FieldError, Fields, Invalid, time};
 pub use inbound::{Direction, SmsReceived};
 pub use plan::{FoundPlan, PlanDetected, PlanRequested};
 pub use reply::{

@@ -12,6 +12,7 @@ mod problem;
 mod query;
 mod request;
 mod sms;
+mod timeline;
 mod workflow;
 
 use std::sync::Arc;
@@ -98,6 +99,10 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/orchestrate/approve-response", post(approvals::decide))
         .route("/orchestrate/approvals", get(approvals::list))
         .route("/orchestrate/approvals/{id}", get(approvals::one))
+        .route(
+            "/orchestrate/conversations/{conversation_id}/timeline",
+            get(timeline::timeline),
+        )
         .route("/orchestrate/escalate", post(escalations::escalate))
         .route("/escalations/trigger", post(escalations::trigger))
         .route("/orchestrate/escalations", get(escalations::list))

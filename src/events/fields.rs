@@ -202,7 +202,7 @@ impl Fields {
             _ => String::new(),
         };
         // Years before 1 are no dates of texts, and Postgres ends at 4713 BC.
-        let time = parse_time(&text).filter(|time| time.year() >= 1);
+        let time = self::time(&text).filter(|time| time.year() >= 1);
         if time.is_none() {
             self.fault(names[0], "invalid", "must be an RFC 3339 time");
         }
@@ -337,7 +337,7 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// A time as the contract accepts it, or nothing.
-fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+pub fn time(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.with_timezone(&Utc));
     }
@@ -456,11 +456,7 @@ mod tests {
             ("tomorrow", None),
         ];
         for (said, at) in cases {
-            assert_eq!(
-                parse_time(said).map(|t| t.to_rfc3339()).as_deref(),
-                at,
-                "{said}"
-            );
+            assert_eq!(time(said).map(|t| t.to_rfc3339()).as_deref(), at, "{said}");
         }
     }
 

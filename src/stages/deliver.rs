@@ -11,6 +11,7 @@ mod text;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 
 use self::text::Text;
 use super::handover::{Handover, HandoverSettings};
@@ -19,6 +20,7 @@ use crate::engine::{Decision, Effect, EffectResult, Incoming, Io, Reply, Stage, 
 use crate::events::{DeliveryFailed, ReplyApproved};
 use crate::neighbours::sms_agent::{LookResult, SendResult};
 use crate::store::deliveries::{DeliveryStatus, DeliveryUpdate};
+use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
 use crate::store::{Case, ConsentUse, Needs};
 
@@ -294,6 +296,10 @@ impl Deliver {
                     now,
                 )
             })
+            .change(
+                Step::done(reply.workflow_id, StepName::ResponseSent, now)
+                    .failed(json!({ "reason": reason, "detail": detail })),
+            )
             .emit(&failed, &reply.conversation_id, reply.workflow_id)
     }
 }

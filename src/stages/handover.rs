@@ -81,8 +81,9 @@ impl Handover<'_> {
                 assigned_to: Some(settings.assignee.clone()),
             })
             .change(
-                Step::done(self.workflow, StepName::Escalated, now)
-                    .with(serde_json::json!({ "type": self.kind, "severity": self.severity })),
+                Step::done(self.workflow, StepName::Escalated, now).with(serde_json::json!({
+                    "type": self.kind, "severity": self.severity, "by": self.by,
+                })),
             )
     }
 

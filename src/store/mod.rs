@@ -21,6 +21,7 @@ pub mod plans;
 pub mod pool;
 pub mod steps;
 pub mod texts;
+pub mod timeline;
 pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};

@@ -293,6 +293,22 @@ pub async fn with_id(pool: &PgPool, id: WorkflowId) -> Result<Option<Workflow>, 
     row.as_ref().map(from_row).transpose()
 }
 
+/// The workflows of a conversation, oldest first.
+pub async fn of_conversation(
+    pool: &PgPool,
+    conversation: &ConversationId,
+) -> Result<Vec<Workflow>, sqlx::Error> {
+    let sql = format!(
+        "select {COLUMNS} from orchestration_workflows where conversation_id = $1
+         order by created_at, turn"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(conversation.as_str())
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
 /// The newest workflow of a conversation, in the order of arrival; a text's workflow before one
 /// that a question about a plan or a manager's escalation began.
 pub async fn newest_of(

@@ -26,4 +26,5 @@ mod redelivery;
 mod restart;
 mod roles;
 mod settings;
+mod timeline;
 mod topology;
