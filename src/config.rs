@@ -281,6 +281,9 @@ fn stages(env: &Env) -> StageSettings {
             approval_from: score("MANUAL_APPROVAL_MIN_CONFIDENCE", 0.60),
             approval_timeout: hours("APPROVAL_TIMEOUT_HOURS", 24),
         },
+        retry: crate::stages::retry::RetrySettings {
+            most: env.number("MAX_WORKFLOW_RETRIES", 3),
+        },
         planning: planning(env, limits),
         deliver: DeliverSettings {
             parallel: env.number("SMS_MAX_PARALLEL", 10),

@@ -13,6 +13,7 @@ mod fields;
 mod inbound;
 mod plan;
 mod reply;
+mod retry;
 mod turn;
 
 pub use approval::{
@@ -32,6 +33,7 @@ pub use reply::{
     DeliveryFailed, DeliverySuppressed, DraftedReply, ModelEscalation, ReplyApproved, ReplyDrafted,
     ReplySent,
 };
+pub use retry::{LetterResolutionRequested, RedriveRequested, RetryRequested};
 pub use turn::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
 
 use chrono::{DateTime, Utc};
@@ -147,7 +149,7 @@ events! {
     SmsReceived = "sms.received" in Inbound, from "SMS Agent, bridge", to "intake";
     /// The open texts of a conversation form a turn that wants an answer. A later turn of the same
     /// conversation replaces it.
-    TurnOpened = "turn.opened" in Story, from "intake", to "context";
+    TurnOpened = "turn.opened" in Story, from "intake, retry", to "context";
     /// Tenant and history are there, or known to be missing.
     TurnReady = "turn.ready" in Story, from "context", to "draft";
     /// The model wrote a reply; nobody has released it.
@@ -185,6 +187,13 @@ events! {
     /// Somebody wants a person to look: a command. The body is the body of
     /// `POST /orchestrate/escalate`.
     EscalationRequested = "command.escalate" in Inbound, from "bridge, other services", to "escalate";
+    /// Somebody wants a workflow tried again: a command. The body is the body of
+    /// `POST /orchestrate/retry/{workflow_id}`, with the id in it.
+    RetryRequested = "command.retry" in Inbound, from "bridge, other services", to "retry";
+    /// Somebody wants a parked message worked on again: a command.
+    RedriveRequested = "command.redrive" in Inbound, from "bridge, other services", to "retry";
+    /// Somebody is done with a parked message: a command.
+    LetterResolutionRequested = "command.dead_letter_resolve" in Inbound, from "bridge, other services", to "retry";
     /// Somebody is done with an escalation: a command.
     ResolutionRequested = "command.escalation_resolve" in Inbound, from "bridge, other services", to "escalate";
     /// Somebody takes an escalation over: a command.

@@ -10,6 +10,7 @@ pub mod intake;
 pub mod notify;
 pub mod plan;
 mod planned;
+pub mod retry;
 pub mod route;
 #[cfg(test)]
 mod testing;
@@ -54,6 +55,8 @@ pub struct StageSettings {
     pub routing: crate::rules::routing::RoutingSettings,
     /// Sending.
     pub deliver: deliver::DeliverSettings,
+    /// Retries.
+    pub retry: retry::RetrySettings,
     /// Plans.
     pub planning: PlanningSettings,
     /// Who takes over.
@@ -101,6 +104,9 @@ stages! {
     Escalate in escalate, "What do people do about escalations?",
         emits "escalation.raised, escalation.assigned, escalation.resolved",
         with |s| escalate::Escalate { handover: s.handover.clone() };
+    Retry in retry, "What is tried again?",
+        emits "turn.opened",
+        with |s| retry::Retry { settings: s.retry };
     Deliver in deliver, "Did the text reach the SMS Agent, once?",
         emits "reply.sent, delivery.failed, delivery.suppressed, escalation.raised",
         with |s| deliver::Deliver { settings: s.deliver.clone(), handover: s.handover.clone() };

@@ -16,7 +16,7 @@ use super::request::{About, manager};
 use super::{ApiError, Bridge};
 use crate::domain::{Cents, Confidence, DraftId, EventId, Phone};
 use crate::engine::answers::{self, stamp};
-use crate::events::{ApprovalDecided, Fields, Received};
+use crate::events::{ApprovalDecided, Fields};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::drafts::{self, Draft, DraftFilter};
 use crate::store::{audit, drafts::of_workflow};
@@ -27,11 +27,7 @@ pub(super) async fn decide(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let received = Received {
-        at: bridge.clock.now(),
-        idempotency_key: None,
-    };
-    let mut command = ApprovalDecided::parse(&Fields::from_json(&body?)?, received)?;
+    let mut command = ApprovalDecided::parse(&Fields::from_json(&body?)?, bridge.received())?;
     command.manager_id = command.manager_id.or(manager(&headers));
     let mut sent = bridge.send(&command, &about, &[])?;
     match sent.answer(PATIENCE).await? {

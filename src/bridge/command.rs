@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::request::About;
 use super::{ApiError, Bridge};
 use crate::domain::EventId;
-use crate::events::Event;
+use crate::events::{Event, Received};
 
 /// How long whoever commands waits for the outcome (`http-api.md` §12.18).
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -132,6 +132,14 @@ pub(super) fn render(status: u16, body: Value) -> Result<Response, ApiError> {
 }
 
 impl Bridge {
+    /// What a decoder may know of a request without a key.
+    pub(super) fn received(&self) -> Received<'static> {
+        Received {
+            at: self.clock.now(),
+            idempotency_key: None,
+        }
+    }
+
     /// Publishes a command and waits for its outcome.
     pub(super) async fn command<E: Event>(
         &self,

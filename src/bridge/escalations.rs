@@ -17,19 +17,8 @@ use super::request::{About, manager};
 use super::{ApiError, Bridge};
 use crate::domain::{EscalationId, EscalationType, Severity};
 use crate::engine::answers::escalation::item;
-use crate::events::{
-    AssignmentRequested, EscalationRequested, Fields, Received, ResolutionRequested,
-};
+use crate::events::{AssignmentRequested, EscalationRequested, Fields, ResolutionRequested};
 use crate::store::escalations::{self, EscalationFilter};
-
-impl Bridge {
-    fn received(&self) -> Received<'static> {
-        Received {
-            at: self.clock.now(),
-            idempotency_key: None,
-        }
-    }
-}
 
 pub(super) async fn escalate(
     State(bridge): State<Bridge>,

@@ -11,6 +11,7 @@ mod plans;
 mod problem;
 mod query;
 mod request;
+mod retries;
 mod sms;
 mod timeline;
 mod workflow;
@@ -44,6 +45,8 @@ pub struct BridgeSettings {
     pub sync_budget: Duration,
     /// `ACCEPT_TIMEOUT_MS`: how long any caller waits until the service must have taken the request.
     pub accept_timeout: Duration,
+    /// `MAX_WORKFLOW_RETRIES`, to show.
+    pub max_retries: i32,
 }
 
 impl BridgeSettings {
@@ -60,6 +63,7 @@ impl BridgeSettings {
             port: env.number("PORT", 8000),
             sync_budget: env.millis("SYNC_BUDGET_MS", 1800),
             accept_timeout: env.millis("ACCEPT_TIMEOUT_MS", 5000),
+            max_retries: env.number("MAX_WORKFLOW_RETRIES", 3),
         }
     }
 }
@@ -114,6 +118,21 @@ pub fn router(bridge: Bridge) -> Router {
         .route(
             "/orchestrate/escalations/{id}/assign",
             post(escalations::assign),
+        )
+        .route("/orchestrate/retry/{workflow_id}", post(retries::retry))
+        .route("/orchestrate/dead-letters", get(retries::list))
+        .route(
+            "/orchestrate/dead-letters/redrive",
+            post(retries::redrive_many),
+        )
+        .route("/orchestrate/dead-letters/{id}", get(retries::one))
+        .route(
+            "/orchestrate/dead-letters/{id}/redrive",
+            post(retries::redrive),
+        )
+        .route(
+            "/orchestrate/dead-letters/{id}/resolve",
+            post(retries::resolve),
         )
         .route("/orchestrate/payment-plan-detected", post(plans::detected))
         .route("/orchestrate/payment-plans/{id}", get(plans::one_or_all))

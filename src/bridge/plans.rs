@@ -15,7 +15,7 @@ use super::request::About;
 use super::{ApiError, Bridge};
 use crate::domain::{ConversationId, PlanId};
 use crate::engine::answers;
-use crate::events::{Fields, PlanRequested, Received};
+use crate::events::{Fields, PlanRequested};
 use crate::store::{plans, workflows};
 
 pub(super) async fn detected(
@@ -23,11 +23,7 @@ pub(super) async fn detected(
     Extension(about): Extension<About>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let received = Received {
-        at: bridge.clock.now(),
-        idempotency_key: None,
-    };
-    let asked = PlanRequested::parse(&Fields::from_json(&body?)?, received)?;
+    let asked = PlanRequested::parse(&Fields::from_json(&body?)?, bridge.received())?;
     bridge.command(&asked, &about).await
 }
 

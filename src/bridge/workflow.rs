@@ -11,9 +11,6 @@ use crate::engine::answers::stamp;
 use crate::store::steps::{self, StoredStep};
 use crate::store::workflows::{self, Workflow};
 
-/// `MAX_WORKFLOW_RETRIES`' default, shown until retries exist.
-const MAX_RETRIES: u32 = 3;
-
 pub(super) async fn status(
     State(bridge): State<Bridge>,
     id: Result<Path<String>, PathRejection>,
@@ -26,7 +23,8 @@ pub(super) async fn status(
         ));
     };
     let steps = steps::of_workflow(&bridge.db, workflow.id).await?;
-    Ok(Json(body(&workflow, &steps)))
+    let most = bridge.settings.max_retries;
+    Ok(Json(body(&workflow, &steps, most)))
 }
 
 /// By conversation first, by workflow second.
@@ -42,7 +40,7 @@ async fn find(bridge: &Bridge, id: &str) -> Result<Option<Workflow>, ApiError> {
     }
 }
 
-fn body(workflow: &Workflow, steps: &[StoredStep]) -> Value {
+fn body(workflow: &Workflow, steps: &[StoredStep], max_retries: i32) -> Value {
     let mut completed: Vec<&str> = Vec::new();
     for step in steps.iter().filter(|step| step.status == "completed") {
         if !completed.contains(&step.name.as_str()) {
@@ -93,8 +91,9 @@ fn body(workflow: &Workflow, steps: &[StoredStep]) -> Value {
         "payment_plan_id": workflow.payment_plan_id.map(crate::domain::PlanId),
         "error_message": workflow.error_message,
         "retry_count": workflow.retry_count,
-        "max_retries": MAX_RETRIES,
-        "can_retry": matches!(workflow.status, WorkflowStatus::Failed | WorkflowStatus::Escalated),
+        "max_retries": max_retries,
+        "can_retry": matches!(workflow.status, WorkflowStatus::Failed | WorkflowStatus::Escalated)
+            && workflow.retry_count < max_retries,
         "degraded": workflow.degraded,
         "metadata": {
             "processing_time_seconds": seconds,

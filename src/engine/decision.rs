@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::domain::{ConversationId, DeliveryId, DraftId, Phone, WorkflowId};
+use crate::domain::{ConversationId, DeliveryId, DraftId, EventId, Phone, WorkflowId};
 use crate::events::Event;
 use crate::neighbours::notifications::{Notification, Notified};
 use crate::neighbours::sms_agent::{LookResult, SendResult};
@@ -34,8 +34,19 @@ pub struct Emit {
     pub conversation: Option<ConversationId>,
     /// `ce-workflowid`.
     pub workflow: Option<WorkflowId>,
+    /// Said before: published with the headers it had, under a new message id.
+    pub said_before: Option<SaidBefore>,
     /// The body; an error here makes the engine park the message instead of losing the event.
     pub body: Result<Box<serde_json::value::RawValue>, serde_json::Error>,
+}
+
+/// A message that could not be worked on and is published once more.
+#[derive(Debug, Clone)]
+pub struct SaidBefore {
+    /// Its id: everything derived from it stays the same, so nothing finished is done twice.
+    pub event: EventId,
+    /// Its headers, as they were.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What comes after the commit.
@@ -256,6 +267,7 @@ impl Decision {
             subject: E::SUBJECT,
             conversation: Some(conversation.clone()),
             workflow: Some(workflow),
+            said_before: None,
             body: serde_json::value::to_raw_value(event),
         });
         self
@@ -273,7 +285,25 @@ impl Decision {
             subject: E::SUBJECT,
             conversation,
             workflow,
+            said_before: None,
             body,
+        });
+        self
+    }
+
+    /// Says a parked message again.
+    pub fn say_again(
+        mut self,
+        subject: &'static str,
+        said_before: SaidBefore,
+        body: Box<serde_json::value::RawValue>,
+    ) -> Self {
+        self.emits.push(Emit {
+            subject,
+            conversation: None,
+            workflow: None,
+            said_before: Some(said_before),
+            body: Ok(body),
         });
         self
     }

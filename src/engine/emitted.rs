@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::committer::Job;
-use super::decision::Emit;
+use super::decision::{Emit, SaidBefore};
 use crate::events::Entry;
 use crate::store::handled::Kept;
 
@@ -25,6 +25,14 @@ pub(super) fn keep(job: &Job, emits: Vec<Emit>, now: DateTime<Utc>) -> Result<Ve
                 return Err(format!("event {} is too large to publish", emit.subject));
             }
             let id = job.event.caused(job.stage, ordinal);
+            if let Some(said) = emit.said_before {
+                return Ok(Kept {
+                    id,
+                    subject: emit.subject.to_owned(),
+                    headers: as_they_were(said),
+                    body,
+                });
+            }
             let mut headers = vec![
                 ("ce-specversion".to_owned(), "1.0".to_owned()),
                 ("ce-id".to_owned(), id.to_string()),
@@ -57,4 +65,18 @@ pub(super) fn keep(job: &Job, emits: Vec<Emit>, now: DateTime<Utc>) -> Result<Ve
             })
         })
         .collect()
+}
+
+/// The headers a message had, under the id it had. Nobody waits for it any more, and the stream must
+/// not take it for the double it is.
+fn as_they_were(said: SaidBefore) -> Vec<(String, String)> {
+    let ours = ["ce-id", "ce-source", "reply-subject"];
+    let kept = said.headers.into_iter().filter(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        !name.starts_with("nats-") && !ours.contains(&name.as_str())
+    });
+    // Read back as the same id, whatever its publisher called it.
+    let id = ("ce-id".to_owned(), said.event.to_string());
+    let source = ("ce-source".to_owned(), "orchestrator/retry".to_owned());
+    [id, source].into_iter().chain(kept).collect()
 }

@@ -26,7 +26,7 @@ pub mod topology;
 mod work;
 
 pub use clock::Clock;
-pub use decision::{Decision, Effect, EffectResult, Next, Reply};
+pub use decision::{Decision, Effect, EffectResult, Next, Reply, SaidBefore};
 pub use envelope::{Envelope, Incoming};
 pub use names::Names;
 pub use stage::{Io, Stage, StageError};

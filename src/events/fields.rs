@@ -288,6 +288,21 @@ impl Fields {
         }
     }
 
+    /// A list of 1 to `most` texts.
+    pub fn texts(&self, names: &[&str], most: usize) -> Option<Vec<String>> {
+        let value = self.filled(names)?;
+        let texts = value.as_array().and_then(|list| {
+            let each = list.iter().map(|v| v.as_str().map(|t| t.trim().to_owned()));
+            each.collect::<Option<Vec<String>>>()
+        });
+        let texts = texts.filter(|list| (1..=most).contains(&list.len()));
+        if texts.is_none() {
+            let msg = format!("must be a list of 1 to {most} texts");
+            self.fault(names[0], "invalid", &msg);
+        }
+        texts
+    }
+
     /// Runs a parser on a text field, turning its refusal into a field error.
     pub fn parsed<T, E: std::fmt::Display>(
         &self,

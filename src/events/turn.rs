@@ -51,6 +51,9 @@ pub struct Turn {
     pub tenant_id: Option<TenantId>,
     /// The texts, in the order they arrived.
     pub texts: Vec<OpenText>,
+    /// Tried again after a text had gone out: whatever comes of it, a manager releases it.
+    #[serde(default)]
+    pub after_send: bool,
 }
 
 impl Turn {

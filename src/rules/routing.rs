@@ -59,6 +59,8 @@ pub struct Doubts {
     pub hardship: bool,
     /// The verdict on the plan on the table, if there is one.
     pub plan: Option<plan::Status>,
+    /// A text has gone out for the same texts before.
+    pub after_send: bool,
 }
 
 /// The trigger that hands a text over to a person, if one does: the most urgent, and among equals
@@ -111,7 +113,9 @@ pub fn route(draft: &DraftedReply, doubts: Doubts, settings: &RoutingSettings) -
     let above = draft.confidence > settings.auto_above
         || (settings.auto_inclusive && draft.confidence == settings.auto_above);
     let sure = above && draft.rated;
-    if doubts.degraded {
+    if doubts.after_send {
+        Route::Ask(RoutingReason::RetryAfterSend)
+    } else if doubts.degraded {
         Route::Ask(RoutingReason::DegradedContext)
     } else if doubts.plan == Some(plan::Status::Invalid) {
         Route::Ask(RoutingReason::PlanInvalid)
@@ -137,11 +141,13 @@ mod tests {
         degraded: true,
         hardship: false,
         plan: None,
+        after_send: false,
     };
     const HARDSHIP: Doubts = Doubts {
         degraded: false,
         hardship: true,
         plan: None,
+        after_send: false,
     };
 
     fn settings() -> RoutingSettings {

@@ -69,6 +69,7 @@ impl Stage for Route {
             degraded: !facts.degraded.is_empty(),
             hardship,
             plan: plan.map(|p| p.status),
+            after_send: turn.after_send,
         };
         let route = routing::route(draft, doubts, &self.settings);
         let evaluated = Step::done(turn.workflow_id, StepName::ConfidenceEvaluated, now)

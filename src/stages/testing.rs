@@ -136,6 +136,7 @@ pub(super) fn turn(number: i64, texts: Vec<OpenText>) -> Turn {
         phone_number: phone(),
         tenant_id: Some(tenant_id()),
         texts,
+        after_send: false,
     }
 }
 

@@ -5,13 +5,19 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::conversations::{Conversation, NewConversation};
+use super::dead_letters::StoredLetter;
 use super::deliveries::{Delivery, DeliveryStatus};
 use super::drafts::Draft;
 use super::escalations::{Escalation, EscalationCase, SameEscalation};
 use super::plans::SamePlan;
-use super::{Tx, consents, conversations, deliveries, drafts, escalations, plans, texts};
+use super::workflows::Workflow;
+use super::{
+    Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, plans, texts,
+    workflows,
+};
 use crate::domain::{
-    ConversationId, DeliveryId, DraftId, EscalationId, OpenText, Phone, PlanId, WorkflowId,
+    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, OpenText, Phone, PlanId,
+    WorkflowId,
 };
 
 /// What a decision must be taken under.
@@ -70,6 +76,10 @@ pub struct Needs {
     pub same_escalation: Option<SameEscalation>,
     /// An escalation, locked.
     pub escalation: Option<EscalationId>,
+    /// A workflow, with the texts it answers.
+    pub workflow: Option<WorkflowId>,
+    /// A dead letter, locked.
+    pub dead_letter: Option<DeadLetterId>,
 }
 
 /// The answer to [`Needs`].
@@ -98,6 +108,12 @@ pub struct Case {
     pub same_escalation: Option<Escalation>,
     /// The escalation asked for.
     pub escalation: Option<EscalationCase>,
+    /// The workflow asked for, locked.
+    pub workflow: Option<Workflow>,
+    /// The texts it answers, oldest first, with the turn they are in.
+    pub workflow_texts: Vec<(i64, OpenText)>,
+    /// The dead letter asked for.
+    pub dead_letter: Option<StoredLetter>,
 }
 
 impl Case {
@@ -125,6 +141,7 @@ pub(crate) async fn load(
     load_deliveries(tx, needs, &mut cases).await?;
     load_plans(tx, needs, &mut cases).await?;
     load_escalations(tx, needs, &mut cases).await?;
+    load_retried(tx, needs, &mut cases).await?;
     Ok(cases)
 }
 
@@ -376,6 +393,41 @@ async fn load_escalations(
         let id = need.escalation;
         let mut found = locked.iter().filter(|c| Some(c.escalation.id) == id);
         case.escalation = found.next().cloned();
+    }
+    Ok(())
+}
+
+async fn load_retried(
+    tx: &mut Tx<'_>,
+    needs: &[&Needs],
+    cases: &mut [Case],
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<_> = needs
+        .iter()
+        .filter_map(|n| n.workflow)
+        .map(|w| w.0)
+        .collect();
+    if !ids.is_empty() {
+        let found = workflows::locked(tx, &ids).await?;
+        let mut answered = texts::of_workflows(tx, &ids).await?;
+        for (case, need) in cases.iter_mut().zip(needs) {
+            let mut mine = found.iter().filter(|w| Some(w.id) == need.workflow);
+            case.workflow = mine.next().cloned();
+            let texts = answered.extract_if(.., |(of, ..)| Some(*of) == need.workflow);
+            case.workflow_texts = texts.map(|(_, turn, text)| (turn, text)).collect();
+        }
+    }
+    let ids: Vec<_> = needs
+        .iter()
+        .filter_map(|n| n.dead_letter)
+        .map(|d| d.0)
+        .collect();
+    if !ids.is_empty() {
+        let found = dead_letters::locked(tx, &ids).await?;
+        for (case, need) in cases.iter_mut().zip(needs) {
+            let mut mine = found.iter().filter(|d| Some(d.id) == need.dead_letter);
+            case.dead_letter = mine.next().cloned();
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::audit::Audit;
 use super::consents::ConsentChange;
 use super::conversations::ConversationUpdate;
-use super::dead_letters::DeadLetter;
+use super::dead_letters::{DeadLetter, LetterUpdate};
 use super::deliveries::{DeliveryUpdate, NewDelivery};
 use super::drafts::{DraftUpdate, NewDraft};
 use super::escalations::{EscalationUpdate, NewEscalation};
@@ -80,6 +80,8 @@ changes! {
     Notification(SentNotification) => notifications::insert;
     /// A line of the audit trail.
     Step(Step) => steps::insert;
+    /// A parked message is worked on again, or done with.
+    LetterUpdate(LetterUpdate) => dead_letters::update;
     /// A message is parked.
     DeadLetter(DeadLetter) => dead_letters::insert;
 }

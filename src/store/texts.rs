@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
@@ -140,32 +141,62 @@ pub(super) async fn of_turns(
     .fetch_all(&mut **tx)
     .await?;
     rows.iter()
+        .map(|row| Ok((row.try_get("conversation_id")?, open_text(row)?)))
+        .collect()
+}
+
+fn open_text(row: &PgRow) -> Result<OpenText, sqlx::Error> {
+    let triggers: Vec<String> = row.try_get("triggers")?;
+    let cents: Option<i64> = row.try_get("plan_cents")?;
+    let weeks: Option<i32> = row.try_get("plan_weeks")?;
+    let start_date = row.try_get("plan_start")?;
+    let needs_review = row.try_get("plan_review")?;
+    Ok(OpenText {
+        workflow_id: WorkflowId(row.try_get("workflow_id")?),
+        content: row.try_get("content")?,
+        received_at: row.try_get("received_at")?,
+        arrival: Arrival {
+            epoch: row.try_get("arrival_epoch")?,
+            sequence: row.try_get("arrival_seq")?,
+        },
+        triggers: triggers
+            .iter()
+            .filter_map(|t| EscalationType::parse(t))
+            .collect(),
+        plan: cents.map(|cents| PlanOffer {
+            weekly_amount: Cents(cents),
+            weeks: weeks.and_then(|w| u32::try_from(w).ok()),
+            start_date,
+            needs_review,
+        }),
+    })
+}
+
+/// The texts that workflows answer: their own and those that were merged into them, oldest first,
+/// with the turn they are in.
+pub(super) async fn of_workflows(
+    tx: &mut Tx<'_>,
+    workflows: &[Uuid],
+) -> Result<Vec<(WorkflowId, i64, OpenText)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select w.id as answered_by, m.turn, m.workflow_id, m.content, m.received_at,
+                m.arrival_epoch, m.arrival_seq, m.triggers, m.plan_cents, m.plan_weeks,
+                m.plan_start, m.plan_review
+         from orchestration_workflows w
+         join inbound_messages own
+           on own.conversation_id = w.conversation_id and own.workflow_id = w.id
+         join inbound_messages m
+           on m.conversation_id = own.conversation_id and m.turn = own.turn
+         where w.id = any($1)
+         order by m.arrival_epoch, m.arrival_seq",
+    )
+    .bind(workflows)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter()
         .map(|row| {
-            let triggers: Vec<String> = row.try_get("triggers")?;
-            let cents: Option<i64> = row.try_get("plan_cents")?;
-            let weeks: Option<i32> = row.try_get("plan_weeks")?;
-            let start_date = row.try_get("plan_start")?;
-            let needs_review = row.try_get("plan_review")?;
-            let text = OpenText {
-                workflow_id: WorkflowId(row.try_get("workflow_id")?),
-                content: row.try_get("content")?,
-                received_at: row.try_get("received_at")?,
-                arrival: Arrival {
-                    epoch: row.try_get("arrival_epoch")?,
-                    sequence: row.try_get("arrival_seq")?,
-                },
-                triggers: triggers
-                    .iter()
-                    .filter_map(|t| EscalationType::parse(t))
-                    .collect(),
-                plan: cents.map(|cents| PlanOffer {
-                    weekly_amount: Cents(cents),
-                    weeks: weeks.and_then(|w| u32::try_from(w).ok()),
-                    start_date,
-                    needs_review,
-                }),
-            };
-            Ok((row.try_get("conversation_id")?, text))
+            let workflow = WorkflowId(row.try_get("answered_by")?);
+            Ok((workflow, row.try_get("turn")?, open_text(row)?))
         })
         .collect()
 }

@@ -93,8 +93,10 @@ pub struct WorkflowUpdate {
     pub error: Option<String>,
     /// It ends now.
     pub ended: bool,
-    /// The SMS Agent's word: overrides even a final status.
+    /// The SMS Agent's word, or a retry's: overrides even a final status.
     pub final_result: bool,
+    /// Somebody has it tried again.
+    pub retried: bool,
     /// When the change happens.
     pub at: DateTime<Utc>,
 }
@@ -118,6 +120,7 @@ impl WorkflowUpdate {
             error: None,
             ended: false,
             final_result: false,
+            retried: false,
             at,
         }
     }
@@ -155,13 +158,15 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
            tenant_id = coalesce(u.tenant, w.tenant_id),
            merged_into = coalesce(u.merged, w.merged_into),
            error_message = coalesce(u.error, w.error_message),
-           completed_at = case when u.ended then u.at else w.completed_at end,
+           retry_count = w.retry_count + u.retried::integer,
+           completed_at = case when u.ended then u.at when u.retried then null
+                               else w.completed_at end,
            updated_at = greatest(w.updated_at, u.at)
          from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[],
                      $7::text[], $8::uuid[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
-                     $13::boolean[], $14::boolean[], $15::timestamptz[], $16::uuid[])
+                     $13::boolean[], $14::boolean[], $15::timestamptz[], $16::uuid[], $17::boolean[])
            as u(id, status, step, action, outcome, confidence, degraded, draft, escalation, tenant,
-                merged, error, ended, final, at, plan)
+                merged, error, ended, final, at, plan, retried)
          where w.id = u.id and (u.final or w.status not in ('sent', 'completed'))",
     )
     .bind(column(rows, |r| r.id.0))
@@ -180,6 +185,7 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
     .bind(column(rows, |r| r.final_result))
     .bind(column(rows, |r| r.at))
     .bind(column(rows, |r| r.plan.map(|p| p.0)))
+    .bind(column(rows, |r| r.retried))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -276,6 +282,18 @@ fn from_row(row: &PgRow) -> Result<Workflow, sqlx::Error> {
 /// Workflows by id, inside the committer's transaction.
 pub(crate) async fn with_ids(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Workflow>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from orchestration_workflows where id = any($1)");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Workflows by id, locked.
+pub(super) async fn locked(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Workflow>, sqlx::Error> {
+    let sql = format!(
+        "select {COLUMNS} from orchestration_workflows where id = any($1) order by id for update"
+    );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(ids)
         .fetch_all(&mut **tx)

@@ -24,6 +24,7 @@ mod plans;
 mod reading;
 mod redelivery;
 mod restart;
+mod retries;
 mod roles;
 mod settings;
 mod timeline;

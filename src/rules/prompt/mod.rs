@@ -113,6 +113,7 @@ mod tests {
             phone_number: Phone::parse("2025550143").expect("a phone"),
             tenant_id: None,
             texts: texts.iter().map(text).collect(),
+            after_send: false,
         }
     }
 

@@ -146,6 +146,7 @@ impl Arrived<'_> {
                 .clone()
                 .or_else(|| self.conversation.tenant_id.clone()),
             texts,
+            after_send: false,
         };
         self.stored()
             .change(ConversationUpdate {

@@ -6,6 +6,7 @@ use crate::store::Change;
 use crate::store::audit::Audit;
 use crate::store::consents::ConsentChange;
 use crate::store::conversations::ConversationUpdate;
+use crate::store::dead_letters::LetterUpdate;
 use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
 use crate::store::drafts::{DraftUpdate, NewDraft};
 use crate::store::escalations::{EscalationUpdate, NewEscalation};
@@ -38,7 +39,7 @@ rows! {
     Consent(ConsentChange), NewWorkflow(NewWorkflow), Workflow(WorkflowUpdate),
     DraftUpdate(DraftUpdate), NewDraft(NewDraft), Audit(Audit), Escalation(NewEscalation),
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
-    Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate),
+    Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate), LetterUpdate(LetterUpdate),
 }
 
 /// All changed rows of a kind.
