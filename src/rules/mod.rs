@@ -1,5 +1,6 @@
 //! What may be done. Pure: facts and settings in, a verdict out.
 
+pub mod contact_hours;
 pub mod plan;
 pub mod prompt;
 pub mod routing;
