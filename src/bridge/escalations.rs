@@ -23,7 +23,7 @@ use crate::events::{
 use crate::store::escalations::{self, EscalationFilter};
 
 impl Bridge {
-    fn received(&self) -> Received<'static> {
+    pub(super) fn received(&self) -> Received<'static> {
         Received {
             at: self.clock.now(),
             idempotency_key: None,

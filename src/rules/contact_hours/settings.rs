@@ -7,7 +7,8 @@ impl ContactHours {
     /// Reads the hours' variables.
     pub fn read(env: &Env) -> Self {
         let window = env.text("CONTACT_WINDOW", "08:00-21:00");
-        let zones = env.text("COMPANY_ZONES", "America/New_York");
+        let home = env.text("COMPANY_TIMEZONE", "America/New_York");
+        let zones = env.text("COMPANY_ZONES", &home);
         let company_zones =
             entries(&zones, ',').filter_map(|name| zone(env, "COMPANY_ZONES", name));
         let properties = env.text("PROPERTY_ZONES", "");
