@@ -4,7 +4,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval
+.PHONY: help demo test lint contracts eval area-codes
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
@@ -39,3 +39,10 @@ eval:
 
 contracts:
 	cargo run --locked -- contracts subjects
+
+# The zones of North American area codes, from libphonenumber's data (see NOTICE).
+area-codes:
+	@python3 -m venv $(TARGET)/area-codes
+	@echo 'phonenumbers==9.0.43 --hash=sha256:349bc799f15e010e35bd2c7d28149950ae74479cb1e11fb054ed9a95ecb4b437' > $(TARGET)/area-codes/wanted.txt
+	@$(TARGET)/area-codes/bin/pip install -q --only-binary :all: --require-hashes -r $(TARGET)/area-codes/wanted.txt
+	$(TARGET)/area-codes/bin/python src/rules/contact_hours/regenerate.py src/rules/contact_hours/area_codes.txt

@@ -1,27 +1,13 @@
 //! `analyze`: texts in, one line of JSON each out.
-//!
-//! Streams: memory is bounded by the longest line read, which is cut at [`MAX_LINE`].
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::jsonl::{self, Counts};
 use crate::reading::{self, Keyword, Reading, Trigger};
-
-/// Longest input line in bytes; a longer one gives an error object. It keeps a file without line
-/// ends from filling the memory.
-pub const MAX_LINE: u64 = 1 << 20;
-
-/// What was done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Lines answered with a reading.
-    pub read: u64,
-    /// Lines answered with an error object.
-    pub failed: u64,
-}
 
 #[derive(Deserialize)]
 struct Request {
@@ -38,74 +24,14 @@ struct Request {
 /// # Errors
 /// Only those of reading and writing; a bad line gives `{"line": n, "error": …}` and the rest goes on.
 pub fn analyze(
-    mut input: impl BufRead,
-    mut output: impl Write,
+    input: impl BufRead,
+    output: impl Write,
     reference: NaiveDate,
 ) -> io::Result<Counts> {
-    let mut counts = Counts::default();
-    let mut buffer = Vec::new();
-    let mut number = 0u64;
-    loop {
-        buffer.clear();
-        let taken = (&mut input).take(MAX_LINE).read_until(b'\n', &mut buffer)?;
-        if taken == 0 {
-            break;
-        }
-        number += 1;
-        let cut = taken as u64 == MAX_LINE && buffer.last() != Some(&b'\n');
-        if cut {
-            skip_line(&mut input)?;
-        }
-        let answer = if cut {
-            Err("line too long".to_owned())
-        } else {
-            match std::str::from_utf8(&buffer) {
-                Ok(line) => one(line, number, reference),
-                Err(_) => Err("not UTF-8".to_owned()),
-            }
-        };
-        match answer {
-            Ok(None) => continue,
-            Ok(Some(value)) => {
-                counts.read += 1;
-                serde_json::to_writer(&mut output, &value)?;
-            }
-            Err(error) => {
-                counts.failed += 1;
-                serde_json::to_writer(&mut output, &json!({"line": number, "error": error}))?;
-            }
-        }
-        output.write_all(b"\n")?;
-    }
-    output.flush()?;
-    Ok(counts)
-}
-
-fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
-    loop {
-        let chunk = input.fill_buf()?;
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        match chunk.iter().position(|b| *b == b'\n') {
-            Some(at) => {
-                input.consume(at + 1);
-                return Ok(());
-            }
-            None => {
-                let all = chunk.len();
-                input.consume(all);
-            }
-        }
-    }
+    jsonl::each_line(input, output, |line, number| one(line, number, reference))
 }
 
 fn one(line: &str, number: u64, reference: NaiveDate) -> Result<Option<Value>, String> {
-    let line = line.trim_end_matches(['\n', '\r']);
-    let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
-    if line.trim().is_empty() {
-        return Ok(None);
-    }
     let (id, text, date) = if line.trim_start().starts_with('{') {
         let request: Request = serde_json::from_str(line).map_err(|e| e.to_string())?;
         let id = request.id.unwrap_or_else(|| json!(number.to_string()));
@@ -212,14 +138,5 @@ mod tests {
         assert_eq!(lines[2]["id"], "3");
         assert_eq!(lines[3]["line"], 4);
         assert!(lines[3]["error"].is_string());
-    }
-
-    #[test]
-    fn a_line_without_end_does_not_fill_the_memory() {
-        let mut input = vec![b'a'; usize::try_from(MAX_LINE).unwrap() + 10];
-        input.extend_from_slice(b"\nhello\n");
-        let (counts, lines) = run(&input);
-        assert_eq!((counts.read, counts.failed), (1, 1));
-        assert_eq!(lines[1]["id"], "2");
     }
 }

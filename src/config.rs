@@ -20,6 +20,7 @@ use crate::neighbours::model::ModelSettings;
 use crate::neighbours::notifications::NotificationSettings;
 use crate::neighbours::sms_agent::SmsAgentSettings;
 use crate::ops::telemetry::LogSettings;
+use crate::rules::gate::{Gate, GateSettings};
 use crate::rules::plan::PlanSettings;
 use crate::rules::prompt::PromptLimits;
 use crate::rules::routing::{Autonomy, RoutingSettings};
@@ -107,6 +108,7 @@ impl Config {
                 commit_shards: env.number("COMMIT_SHARDS", 3),
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
+                wake_every: env.seconds("WAKE_SECONDS", 5.0),
                 shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),
             },
             stages: stages(env),
@@ -290,6 +292,9 @@ fn stages(env: &Env) -> StageSettings {
             look_after: delta("SMS_LOOK_AFTER_SECONDS", 35.0),
             give_up_after: hours("SMS_GIVE_UP_HOURS", 24),
             retry_base: env.millis("SMS_RETRY_BASE_MS", 1000),
+        },
+        gate: Gate {
+            settings: GateSettings::read(env),
         },
         handover: Handover {
             assignee: env.text("ESCALATION_DEFAULT_ASSIGNEE", "supervisor_team"),

@@ -7,6 +7,7 @@
 
 mod approval;
 mod catalogue;
+mod consent;
 mod escalate;
 mod escalation;
 mod fields;
@@ -21,17 +22,21 @@ pub use approval::{
     ApprovalRequested, ApprovalSuperseded, Decided, DecisionAction,
 };
 pub use catalogue::{Entry, asyncapi, schema_of};
+pub use consent::{
+    ConsentEntered, ConsentGranted, ConsentRevoked, HoldLifted, HoldPlaced, HoldRequested,
+    LiftRequested,
+};
 pub use escalate::{AssignmentRequested, EscalationRequested, ResolutionRequested};
 pub use escalation::{
-    ConsentRevoked, DeadLettered, EscalationAssigned, EscalationRaised, EscalationResolved,
-    NotificationSent, WorkflowFailed,
+    DeadLettered, EscalationAssigned, EscalationRaised, EscalationResolved, NotificationSent,
+    WorkflowFailed,
 };
 pub use fields::{FieldError, Fields, Invalid, time};
 pub use inbound::{Direction, SmsReceived};
 pub use plan::{FoundPlan, PlanDetected, PlanRequested};
 pub use reply::{
-    DeliveryFailed, DeliverySuppressed, DraftedReply, ModelEscalation, ReplyApproved, ReplyDrafted,
-    ReplySent,
+    DeliveryDue, DeliveryFailed, DeliveryHeld, DeliverySuppressed, DraftedReply, ModelEscalation,
+    ReplyApproved, ReplyDrafted, ReplySent,
 };
 pub use retry::{LetterResolutionRequested, RedriveRequested, RetryRequested};
 pub use turn::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
@@ -175,12 +180,17 @@ events! {
     /// A decision came too late, twice or for nothing; the body says why.
     ApprovalRefused = "approval.refused" in Story, from "decide", to "dashboards";
     /// A text was released and may be sent once.
-    ReplyApproved = "reply.approved" in Story, from "route, decide", to "deliver";
+    ReplyApproved = "reply.approved" in Story, from "intake, route, decide", to "deliver";
+    /// A released text may not leave at this hour; it waits in Postgres.
+    DeliveryHeld = "delivery.held" in Story, from "deliver", to "dashboards";
+    /// The hour has come for a text that had to wait. The gate is asked again.
+    DeliveryDue = "delivery.due" in Story, from "the alarm", to "deliver";
     /// The SMS Agent accepted a text.
     ReplySent = "reply.sent" in Story, from "deliver", to "dashboards";
     /// A text will not be sent: refused for good, or its fate is unknown and a person must look.
     DeliveryFailed = "delivery.failed" in Story, from "deliver", to "dashboards";
-    /// A released text was not sent because nothing may be texted to that number any more.
+    /// A released text was not sent: the number may not be texted, a rule forbids it, or it has been
+    /// overtaken.
     DeliverySuppressed = "delivery.suppressed" in Story, from "deliver", to "dashboards";
     /// A person has to look.
     EscalationRaised = "escalation.raised" in Story, from "intake, context, draft, route, decide, deliver, escalate", to "notify, dashboards";
@@ -203,7 +213,22 @@ events! {
     /// An escalation is done.
     EscalationResolved = "escalation.resolved" in Story, from "escalate", to "dashboards";
     /// A number may not be texted any more.
-    ConsentRevoked = "consent.revoked" in Story, from "intake", to "dashboards";
+    ConsentRevoked = "consent.revoked" in Story, from "intake, deliver, ledger", to "dashboards";
+    /// A number may be texted again.
+    ConsentGranted = "consent.granted" in Story, from "intake, ledger", to "dashboards";
+    /// A manager enters what a tenant said about being texted: a command. The body is the body of
+    /// `POST /orchestrate/consents`.
+    ConsentEntered = "command.consent" in Inbound, from "bridge, other services", to "ledger";
+    /// A manager holds a number or a tenant: a command. The body is the body of
+    /// `POST /orchestrate/holds`.
+    HoldRequested = "command.hold" in Inbound, from "bridge, other services", to "ledger";
+    /// A manager lifts a hold: a command. The body is the body of `POST /orchestrate/holds/{id}/lift`
+    /// with the hold's id.
+    LiftRequested = "command.lift_hold" in Inbound, from "bridge, other services", to "ledger";
+    /// Nothing is texted to a number or a tenant until a manager lifts this.
+    HoldPlaced = "hold.placed" in Story, from "intake, ledger", to "dashboards";
+    /// A hold stands no longer.
+    HoldLifted = "hold.lifted" in Story, from "ledger", to "dashboards";
     /// Managers were told.
     NotificationSent = "notification.sent" in Story, from "notify", to "dashboards";
     /// A workflow could not be finished; its dead letter says why.

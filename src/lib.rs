@@ -13,6 +13,7 @@
 //! - [`ops`]: settings' helpers, metrics, the sidecar
 
 pub mod analyze;
+pub mod answer_hours;
 pub mod bridge;
 pub mod config;
 pub mod contracts;
@@ -20,6 +21,7 @@ pub mod domain;
 pub mod engine;
 pub mod evaluation;
 pub mod events;
+pub mod jsonl;
 pub mod neighbours;
 pub mod ops;
 pub mod reading;

@@ -44,6 +44,9 @@ enum Command {
         #[arg(long)]
         reference_date: Option<chrono::NaiveDate>,
     },
+    /// Answers from standard input, JSONL of `id`, `phone`, `property_zone` (or null) and `instant`,
+    /// whether the number may be texted then: `id`, `allowed`, `not_before`. Needs no servers.
+    ContactHours,
     /// Measures the reader on a labelled file: precision, recall and F1 per field and trigger.
     Evaluate {
         /// JSONL in the format of the labelling guide.
@@ -99,6 +102,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Contracts { folder } => return orchestrator::contracts::write(folder),
         Command::Healthcheck => return healthcheck(&Env::of_process()).await,
         Command::Analyze { reference_date } => return analyze(*reference_date),
+        Command::ContactHours => return contact_hours(&Env::of_process()),
         Command::Evaluate { file, floor, quiet } => {
             return orchestrator::evaluation::report(file, floor, *quiet);
         }
@@ -147,6 +151,16 @@ fn analyze(reference_date: Option<chrono::NaiveDate>) -> anyhow::Result<()> {
     let output = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     let counts = orchestrator::analyze::analyze(input, output, reference)?;
     eprintln!("{} read, {} failed", counts.read, counts.failed);
+    Ok(())
+}
+
+fn contact_hours(env: &Env) -> anyhow::Result<()> {
+    let hours = orchestrator::rules::contact_hours::ContactHours::read(env);
+    env.finish()?;
+    let input = std::io::BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+    let output = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let counts = orchestrator::answer_hours::answer(input, output, &hours)?;
+    eprintln!("{} answered, {} failed", counts.read, counts.failed);
     Ok(())
 }
 

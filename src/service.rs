@@ -15,17 +15,18 @@ use tower_http::normalize_path::NormalizePathLayer;
 
 use crate::bridge::{self, Bridge, Waiting};
 use crate::config::{Config, NatsSettings};
-use crate::engine::Clock;
 use crate::engine::committer::Committer;
 use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
+use crate::engine::{Clock, Stage as _, alarm};
 use crate::events::Neighbour;
 use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notifications, SmsAgent};
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
+use crate::stages::deliver::Deliver;
 use crate::stages::{Row, STAGES};
 use crate::store;
 
@@ -109,7 +110,13 @@ impl Service {
         let commits = CancellationToken::new();
         let stages = TaskTracker::new();
         let engine = Arc::new(Engine {
-            committer: Committer::start(&db, &clock, config.engine.commit_shards, &commits),
+            committer: Committer::start(
+                &db,
+                &clock,
+                &metrics,
+                config.engine.commit_shards,
+                &commits,
+            ),
             publisher: publisher.clone(),
             io: Io {
                 neighbours,
@@ -171,7 +178,15 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
     health.set_topology(true);
     tracing::info!(stages = roles.stages.join(","), "running");
     let rows = roles.stages.iter().filter_map(|name| Row::named(name));
-    futures::future::join_all(rows.map(|row| row.start(engine.clone(), &config.stages))).await;
+    let stages = rows.map(|row| row.start(engine.clone(), &config.stages));
+    let stages = futures::future::join_all(stages);
+    // Whoever sends also wakes what has to be sent.
+    let alarm = async {
+        if roles.stages.contains(&Deliver::NAME) {
+            alarm::run(engine.clone(), config.engine.wake_every).await;
+        }
+    };
+    futures::join!(stages, alarm);
 }
 
 async fn prepare(config: &Config, db: &PgPool, publisher: &Publisher) -> anyhow::Result<()> {

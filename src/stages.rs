@@ -7,6 +7,7 @@ pub mod draft;
 pub mod escalate;
 mod handover;
 pub mod intake;
+pub mod ledger;
 pub mod notify;
 pub mod plan;
 mod planned;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use crate::engine::Stage;
 use crate::engine::runner::{self, Engine};
 use crate::events::{Entry, StageInput, Stream};
+use crate::rules::gate::Gate;
 use crate::stages::handover::HandoverSettings;
 
 pub use handover::HandoverSettings as Handover;
@@ -61,6 +63,8 @@ pub struct StageSettings {
     pub planning: PlanningSettings,
     /// Who takes over.
     pub handover: HandoverSettings,
+    /// What may leave.
+    pub gate: Gate,
 }
 
 macro_rules! stages {
@@ -83,8 +87,10 @@ macro_rules! stages {
 
 stages! {
     Intake in intake, "Is the text new, and what turn does it open?",
-        emits "turn.opened, escalation.raised, consent.revoked, approval.superseded",
-        with |s| intake::Intake { settings: s.intake.clone(), handover: s.handover.clone() };
+        emits "turn.opened, reply.approved, escalation.raised, consent.revoked, consent.granted, hold.placed, approval.superseded",
+        with |s| intake::Intake {
+            settings: s.intake.clone(), handover: s.handover.clone(), gate: s.gate.clone(),
+        };
     Context in context, "Who wrote, what is owed, what was said before?",
         emits "turn.ready, escalation.raised, payment_plan.detected",
         with |s| context::Context {
@@ -97,10 +103,12 @@ stages! {
         };
     Route in route, "Who answers: nobody, a manager, a person?",
         emits "reply.approved, approval.requested, escalation.raised",
-        with |s| route::Route { settings: s.routing, handover: s.handover.clone() };
+        with |s| route::Route {
+            settings: s.routing, handover: s.handover.clone(), gate: s.gate.clone(),
+        };
     Decide in decide, "What did the manager decide?",
         emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised",
-        with |s| decide::Decide { handover: s.handover.clone() };
+        with |s| decide::Decide { handover: s.handover.clone(), gate: s.gate.clone() };
     Escalate in escalate, "What do people do about escalations?",
         emits "escalation.raised, escalation.assigned, escalation.resolved",
         with |s| escalate::Escalate { handover: s.handover.clone() };
@@ -108,8 +116,13 @@ stages! {
         emits "turn.opened",
         with |s| retry::Retry { settings: s.retry };
     Deliver in deliver, "Did the text reach the SMS Agent, once?",
-        emits "reply.sent, delivery.failed, delivery.suppressed, escalation.raised",
-        with |s| deliver::Deliver { settings: s.deliver.clone(), handover: s.handover.clone() };
+        emits "reply.sent, delivery.held, delivery.failed, delivery.suppressed, consent.revoked, escalation.raised",
+        with |s| deliver::Deliver {
+            settings: s.deliver.clone(), handover: s.handover.clone(), gate: s.gate.clone(),
+        };
+    Ledger in ledger, "What did a manager enter about who may be texted?",
+        emits "consent.revoked, consent.granted, hold.placed, hold.lifted",
+        with |_| ledger::Ledger;
     Plan in plan, "Is there a plan, and do the rules admit it?",
         emits "payment_plan.detected",
         with |s| plan::Plan { planning: s.planning };

@@ -70,7 +70,7 @@ pub(super) async fn list(
     let sent: HashMap<DraftId, Delivery> = deliveries::of_drafts(&bridge.db, &ids)
         .await?
         .into_iter()
-        .map(|delivery| (delivery.draft_id, delivery))
+        .filter_map(|delivery| delivery.draft_id.map(|draft| (draft, delivery)))
         .collect();
     let items: Vec<Value> = page
         .iter()
@@ -259,6 +259,7 @@ fn item(bridge: &Bridge, draft: &Draft, delivery: Option<&Delivery>) -> Value {
             "twilio_sid": d.twilio_sid,
             "attempts": d.attempts,
             "last_error": d.last_error,
+            "not_before": d.not_before.map(stamp),
         })),
         "model": draft.model,
         "prompt_version": draft.prompt_version,

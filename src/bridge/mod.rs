@@ -5,6 +5,7 @@
 
 mod approvals;
 mod command;
+mod consents;
 mod escalations;
 mod health;
 mod plans;
@@ -140,6 +141,16 @@ pub fn router(bridge: Bridge) -> Router {
             "/orchestrate/workflow/{conversation_id}/status",
             get(workflow::status),
         )
+        .route(
+            "/orchestrate/consents",
+            get(consents::list).post(consents::enter),
+        )
+        .route("/orchestrate/consents/{number}", get(consents::one))
+        .route(
+            "/orchestrate/holds",
+            get(consents::holds).post(consents::hold),
+        )
+        .route("/orchestrate/holds/{id}/lift", post(consents::lift))
         .route("/metrics", get(health::metrics));
     Router::new()
         .nest("/api/v1", routes.clone())

@@ -84,6 +84,10 @@ uuid_id!(
     PlanId, emit: "pp_", accept: []
 );
 uuid_id!(
+    /// Why somebody may not be texted until a manager says otherwise.
+    HoldId, emit: "hold_", accept: []
+);
+uuid_id!(
     /// Work that could not be done.
     DeadLetterId, emit: "dl_", accept: []
 );

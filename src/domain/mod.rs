@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod confidence;
 pub mod escalation;
+pub mod hold;
 pub mod ids;
 pub mod language;
 pub mod money;
@@ -14,9 +15,10 @@ pub mod workflow;
 pub use arrival::Arrival;
 pub use confidence::Confidence;
 pub use escalation::{EscalationType, Severity};
+pub use hold::HoldKind;
 pub use ids::{
-    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, EventId, PlanId, TenantId,
-    WorkflowId,
+    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, EventId, HoldId, PlanId,
+    TenantId, WorkflowId,
 };
 pub use language::Language;
 pub use money::Cents;

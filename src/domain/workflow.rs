@@ -182,6 +182,8 @@ words! {
         Hardship = "hardship",
         /// `AUTONOMY_MODE=draft_only`.
         Autonomy = "autonomy",
+        /// The drafted text says something that a rule forbids.
+        RuleRefused = "rule_refused",
         /// A retry after a text had gone out.
         RetryAfterSend = "retry_after_send",
     }
@@ -196,5 +198,36 @@ words! {
         Approved = "approved",
         /// A manager did, with changes.
         Modified = "modified",
+        /// A text that answers nothing: ours to begin.
+        Reminder = "reminder",
+        /// The one confirmation of an opt-out.
+        Confirmation = "confirmation",
+        /// The fixed answer to HELP.
+        Help = "help",
+        /// The fixed answer to somebody who may be in danger.
+        Crisis = "crisis",
+    }
+}
+
+impl DeliveryKind {
+    /// Every kind: whoever adds one has to say how the gate treats it.
+    pub const ALL: [Self; 7] = [
+        Self::Auto,
+        Self::Approved,
+        Self::Modified,
+        Self::Reminder,
+        Self::Confirmation,
+        Self::Help,
+        Self::Crisis,
+    ];
+
+    /// Written by people once, word for word; never about anybody's rent.
+    pub fn is_fixed(self) -> bool {
+        matches!(self, Self::Confirmation | Self::Help | Self::Crisis)
+    }
+
+    /// Begins something instead of answering.
+    pub fn is_started(self) -> bool {
+        self == Self::Reminder
     }
 }

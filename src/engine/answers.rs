@@ -13,6 +13,7 @@ use super::decision::Reply;
 use crate::domain::{Action, EscalationId, WorkflowStatus};
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::drafts::Draft;
+use crate::store::holds::Hold;
 use crate::store::workflows::Workflow;
 use crate::store::{Tx, deliveries, drafts, workflows};
 
@@ -67,8 +68,14 @@ pub fn approval(
     now: DateTime<Utc>,
 ) -> (u16, Value) {
     if draft.status == "suppressed" {
-        let details = json!({ "reason": "opted_out", "response_queue_id": draft.id });
-        let problem = Problem::conflict("The tenant asked not to be texted", details);
+        // Stopped between its release and its leaving: the delivery says by what.
+        let reason = delivery.and_then(|d| d.last_error.as_deref());
+        let (reason, sentence) = match reason {
+            Some("on_hold") => ("on_hold", "The tenant is on hold; a manager may lift it"),
+            _ => ("opted_out", "The tenant asked not to be texted"),
+        };
+        let details = json!({ "reason": reason, "response_queue_id": draft.id });
+        let problem = Problem::conflict(sentence, details);
         return (
             409,
             problem.body("/orchestrate/approve-response", correlation_id, now),
@@ -87,6 +94,7 @@ pub fn approval(
         (_, "sent") if draft.status == "modified" => "Modified and sent.",
         (_, "sent") => "Approved and sent.",
         (_, "failed") => "Decided; the text may not be sent any more.",
+        (_, "held") => "Decided; delivery is pending until contact hours begin.",
         _ => "Decided; delivery is pending.",
     };
     let body = json!({
@@ -107,12 +115,36 @@ pub fn approval(
             "twilio_sid": delivery.and_then(|d| d.twilio_sid.as_deref()),
             "attempts": delivery.map_or(0, |d| d.attempts),
             "last_error": delivery.and_then(|d| d.last_error.as_deref()),
+            "not_before": delivery
+                .filter(|_| status == "held")
+                .and_then(|d| d.not_before)
+                .map(stamp),
         },
         "escalation_id": draft.escalation_id,
         "already_processed": already,
         "correlation_id": correlation_id,
     });
     (200, body)
+}
+
+/// A hold as lists and answers show it.
+pub fn hold(hold: &Hold) -> Value {
+    let lifted = hold.lifted.as_ref();
+    json!({
+        "id": hold.id,
+        "hold_id": hold.id,
+        "kind": hold.kind,
+        "status": if lifted.is_some() { "lifted" } else { "active" },
+        "phone_number": hold.phone,
+        "tenant_id": hold.tenant_id,
+        "conversation_id": hold.conversation_id,
+        "reason": hold.reason,
+        "placed_by": hold.placed_by,
+        "placed_at": stamp(hold.placed_at),
+        "lifted_by": lifted.map(|(by, ..)| by),
+        "lift_reason": lifted.map(|(_, reason, _)| reason),
+        "lifted_at": lifted.map(|(.., at)| stamp(*at)),
+    })
 }
 
 /// The contract's word for how far a text is.
@@ -123,6 +155,7 @@ pub fn delivery_status(sends: bool, delivery: Option<&Delivery>) -> &'static str
         Some(DeliveryStatus::Failed | DeliveryStatus::Suppressed | DeliveryStatus::Unknown) => {
             "failed"
         }
+        Some(DeliveryStatus::Held) => "held",
         None | Some(DeliveryStatus::Intended | DeliveryStatus::Waiting) => "queued",
     }
 }
@@ -269,7 +302,11 @@ pub(super) async fn load(
                 .map(|d| (d.id, d)),
         );
         let texts = deliveries::of_drafts_in(tx, &draft_ids).await?;
-        sent.extend(texts.into_iter().map(|d| (d.draft_id, d)));
+        sent.extend(
+            texts
+                .into_iter()
+                .filter_map(|d| d.draft_id.map(|id| (id, d))),
+        );
     }
     let answer = |reply: Reply| match reply {
         Reply::Workflow(id) => {

@@ -19,8 +19,10 @@ use super::decision::{Effect, Next};
 use super::emitted::keep;
 use super::{Clock, Decision};
 use crate::domain::EventId;
+use crate::ops::metrics::Metrics;
+use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Needs, Tx, handled, is_transient};
+use crate::store::{self, Case, Change, Needs, Tx, handled, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -95,6 +97,7 @@ impl Committer {
     pub fn start(
         pool: &PgPool,
         clock: &Clock,
+        metrics: &Arc<Metrics>,
         shards: usize,
         stop: &tokio_util::sync::CancellationToken,
     ) -> Self {
@@ -103,6 +106,7 @@ impl Committer {
             let worker = Worker {
                 pool: pool.clone(),
                 clock: clock.clone(),
+                metrics: metrics.clone(),
                 stop: stop.clone(),
             };
             tokio::spawn(worker.run(receiver));
@@ -139,6 +143,7 @@ impl Committer {
 struct Worker {
     pool: PgPool,
     clock: Clock,
+    metrics: Arc<Metrics>,
     stop: tokio_util::sync::CancellationToken,
 }
 
@@ -262,8 +267,12 @@ impl Worker {
         let cases = store::case::load(&mut tx, &needs, self.clock.now()).await?;
         let now = self.clock.now();
         let decided = decide_all(&open, &cases, now);
+        let verdicts = verdicts(&decided);
         let results = write(&mut tx, &open, decided, now).await?;
         tx.commit().await?;
+        for (outcome, rule) in verdicts {
+            self.metrics.gate.with_label_values(&[outcome, rule]).inc();
+        }
         let mut results = results.into_iter();
         Ok(jobs
             .iter()
@@ -326,6 +335,21 @@ fn decide_all(jobs: &[&Job], cases: &[Case], now: DateTime<Utc>) -> Vec<Result<D
                 .map_err(|_| format!("stage {} panicked while deciding", job.stage))
         })
         .collect()
+}
+
+/// What the gate said in a round: outcome, and each rule that stopped a text.
+fn verdicts(decided: &[Result<Decision, String>]) -> Vec<(&'static str, &'static str)> {
+    let mut verdicts = Vec::new();
+    for change in decided.iter().flatten().flat_map(|d| &d.changes) {
+        if let Change::GateDecision(kept) = change {
+            let outcome = kept.judgement.outcome();
+            match kept.judgement.verdict {
+                Verdict::Permit(_) => verdicts.push((outcome, "none")),
+                _ => verdicts.extend(kept.judgement.rules.iter().map(|rule| (outcome, *rule))),
+            }
+        }
+    }
+    verdicts
 }
 
 /// Writes all decisions of a round and says what comes next for each.

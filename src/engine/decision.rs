@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::domain::{ConversationId, DeliveryId, DraftId, EventId, Phone, WorkflowId};
+use crate::domain::{ConversationId, DraftId, EventId, Phone, WorkflowId};
 use crate::events::Event;
 use crate::neighbours::notifications::{Notification, Notified};
 use crate::neighbours::sms_agent::{LookResult, SendResult};
+use crate::rules::gate::Permit;
 use crate::store::Change;
 use crate::store::workflows::WorkflowUpdate;
 
@@ -79,15 +80,10 @@ pub enum Next {
 pub enum Effect {
     /// Send a text.
     SendText {
-        /// `Idempotency-Key` towards the agent.
-        delivery: DeliveryId,
-        /// The addressee.
-        to: Phone,
-        /// The exact text.
-        body: String,
-        /// When the intent was decided. A worker that slept since then must not send any more:
-        /// another may have looked, found nothing and sent.
-        intended_at: DateTime<Utc>,
+        /// The gate's word for this very attempt: whom, what, and when the intent was decided. A
+        /// worker that slept since then must not send any more: another may have looked, found
+        /// nothing and sent.
+        permit: Permit,
     },
     /// See in the agent's history whether a text went out.
     LookForText {

@@ -14,7 +14,7 @@ const FRESH: TimeDelta = TimeDelta::seconds(2);
 /// `conclude` decides what it means.
 pub async fn perform(effect: &Effect, io: &Io, now: DateTime<Utc>) -> EffectResult {
     match effect {
-        Effect::SendText { intended_at, .. } if now - *intended_at > FRESH => {
+        Effect::SendText { permit } if now - permit.at() > FRESH => {
             let detail = "the intent was too old when its turn came".to_owned();
             let result = SendResult::NotSent {
                 after: None,
@@ -22,17 +22,12 @@ pub async fn perform(effect: &Effect, io: &Io, now: DateTime<Utc>) -> EffectResu
             };
             EffectResult::Sent {
                 result,
-                intended_at: *intended_at,
+                intended_at: permit.at(),
             }
         }
-        Effect::SendText {
-            delivery,
-            to,
-            body,
-            intended_at,
-        } => EffectResult::Sent {
-            result: io.neighbours.sms_agent.send(*delivery, to, body).await,
-            intended_at: *intended_at,
+        Effect::SendText { permit } => EffectResult::Sent {
+            result: io.neighbours.sms_agent.send(permit).await,
+            intended_at: permit.at(),
         },
         Effect::LookForText {
             to,

@@ -10,6 +10,7 @@
 //! - [`dead`] parks what cannot be worked on
 //! - [`topology`] compares the server with the files in `nats/`
 
+pub mod alarm;
 pub mod answers;
 pub mod clock;
 pub mod committer;

@@ -35,6 +35,8 @@ pub struct EngineSettings {
     pub create_missing: bool,
     /// `NATS_REPLICAS`.
     pub replicas: Option<u64>,
+    /// `WAKE_SECONDS`: how often texts are looked for whose hour has come.
+    pub wake_every: Duration,
     /// `SHUTDOWN_SECONDS`: how long work in flight may take to finish.
     pub shutdown: Duration,
 }

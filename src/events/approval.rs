@@ -81,6 +81,10 @@ pub struct ApprovalDecided {
     /// Decide although the tenant has written again.
     #[serde(default)]
     pub override_superseded: bool,
+    /// Send although a rule stands against the text, and why. Not every rule can be overridden; an
+    /// opt-out and a hold never.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub override_reason: Option<String>,
 }
 
 impl ApprovalDecided {
@@ -106,6 +110,7 @@ impl ApprovalDecided {
         );
         let notes = fields.text(&["notes", "approverNotes"], 2000);
         let override_superseded = fields.boolean(&["override_superseded"]).unwrap_or(false);
+        let override_reason = fields.text(&["override_reason"], 2000);
         let action = fields.finish(action)?;
         let Some(action) = DecisionAction::parse(&action) else {
             return Err(Invalid::contradiction(
@@ -130,6 +135,7 @@ impl ApprovalDecided {
             manager_id,
             notes,
             override_superseded,
+            override_reason,
         })
     }
 }
@@ -230,7 +236,7 @@ pub struct ApprovalRefused {
     pub response_queue_id: Option<String>,
     /// The conversation, when known.
     pub conversation_id: Option<ConversationId>,
-    /// `not_found`, `already_decided`, `superseded`, `opted_out`.
+    /// `not_found`, `already_decided`, `superseded`, `opted_out`, `on_hold`, `rule_refused`.
     pub reason: String,
     /// Who wanted to decide.
     pub decided_by: String,

@@ -1,11 +1,11 @@
-//! `escalation.*`, `consent.*`, `notification.*`, `workflow.*`, `dead.*`.
+//! `escalation.*`, `notification.*`, `workflow.*`, `dead.*`.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, DeadLetterId, DraftId, EscalationId, EscalationType, EventId, Phone, Severity,
+    ConversationId, DeadLetterId, DraftId, EscalationId, EscalationType, EventId, Severity,
     TenantId, WorkflowId,
 };
 
@@ -76,21 +76,6 @@ pub struct EscalationResolved {
     pub workflow_completed: bool,
     /// When.
     pub resolved_at: DateTime<Utc>,
-}
-
-/// A number may not be texted any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ConsentRevoked {
-    /// The number: revocation holds for every tenant on it (`rules.md` R5).
-    pub phone_number: Phone,
-    /// Where it was said.
-    pub conversation_id: ConversationId,
-    /// The workflow of the text that said it.
-    pub workflow_id: WorkflowId,
-    /// `keyword` or `wording`.
-    pub source: String,
-    /// When it reached us.
-    pub revoked_at: DateTime<Utc>,
 }
 
 /// Managers were told.

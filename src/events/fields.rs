@@ -108,6 +108,12 @@ impl Fields {
         }
     }
 
+    /// With a field that came another way, in the path for example; it wins.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.object.insert(name.to_owned(), value);
+        self
+    }
+
     /// An optional body: nothing at all is an empty object.
     pub fn from_optional_json(body: &[u8]) -> Result<Self, Invalid> {
         if body.iter().all(u8::is_ascii_whitespace) {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{FoundPlan, Turn, TurnFacts};
 use crate::domain::{
-    Confidence, ConversationId, DeliveryId, DeliveryKind, DraftId, EscalationType, Phone,
+    Cents, Confidence, ConversationId, DeliveryId, DeliveryKind, DraftId, EscalationType, Phone,
     PlanOffer, Severity, TenantId, WorkflowId,
 };
+use crate::rules::gate::Override;
 
 /// The model asks for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,8 +74,8 @@ pub struct ReplyDrafted {
 pub struct ReplyApproved {
     /// One text, whatever the number of attempts.
     pub delivery_id: DeliveryId,
-    /// The draft it came from.
-    pub draft_id: DraftId,
+    /// The draft it came from; `null` for fixed texts.
+    pub draft_id: Option<DraftId>,
     /// The workflow it finishes.
     pub workflow_id: WorkflowId,
     /// The conversation.
@@ -96,6 +97,42 @@ pub struct ReplyApproved {
     /// A newer text exists and the manager decided all the same.
     #[serde(default)]
     pub override_superseded: bool,
+    /// Where the tenant lives: the name of the property, as far as known.
+    #[serde(default)]
+    pub property: Option<String>,
+    /// What was owed when it was written, in cents: a text that has to wait is measured again.
+    #[serde(default)]
+    pub balance: Option<Cents>,
+    /// A manager's word against a rule.
+    #[serde(default)]
+    pub overridden: Option<Override>,
+    /// When the tenant's text reached us, for an answer that is only good for minutes.
+    #[serde(default)]
+    pub answers_text_of: Option<DateTime<Utc>>,
+}
+
+/// The hour has come for a text that had to wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryDue {
+    /// Since when.
+    pub not_before: DateTime<Utc>,
+    /// The release, as it was said the first time.
+    pub reply: ReplyApproved,
+}
+
+/// A released text may not leave at this hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryHeld {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// When the gate is asked again.
+    pub not_before: DateTime<Utc>,
+    /// The rules that hold it.
+    pub rules: Vec<String>,
 }
 
 /// The SMS Agent accepted a text.
@@ -103,8 +140,8 @@ pub struct ReplyApproved {
 pub struct ReplySent {
     /// The delivery.
     pub delivery_id: DeliveryId,
-    /// Its draft.
-    pub draft_id: DraftId,
+    /// Its draft; `null` for fixed texts.
+    pub draft_id: Option<DraftId>,
     /// Its workflow.
     pub workflow_id: WorkflowId,
     /// Its conversation.
@@ -145,6 +182,9 @@ pub struct DeliverySuppressed {
     pub workflow_id: WorkflowId,
     /// Its conversation.
     pub conversation_id: ConversationId,
-    /// `opted_out` or `overtaken`.
+    /// `opted_out`, `on_hold`, `rule_refused`, `overtaken`, `stale` or `balance_changed`.
     pub reason: String,
+    /// The rules that stopped it.
+    #[serde(default)]
+    pub rules: Vec<String>,
 }

@@ -12,7 +12,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::caller::{CallError, Caller, describe, retry_after, segment};
-use crate::domain::{DeliveryId, HistoryEntry, Phone, TenantId};
+use crate::domain::{HistoryEntry, Phone, TenantId};
+use crate::rules::gate::Permit;
 
 /// How the agent is spoken to.
 #[derive(Debug, Clone)]
@@ -55,6 +56,8 @@ pub enum SendResult {
     },
     /// It may have been sent.
     Unclear(String),
+    /// The provider says that the number has opted out (Twilio's error 21610).
+    OptedOut,
     /// Refused for good.
     Refused {
         /// `permanent_failure` or `configuration`.
@@ -107,15 +110,18 @@ impl SmsAgent {
 
     /// `POST /sms/send`, once. `conversation_id` is never sent: the agent refuses ours and ignores
     /// its own (recorded).
-    pub async fn send(&self, delivery: DeliveryId, to: &Phone, body: &str) -> SendResult {
-        let correlation_id = delivery.to_string();
+    ///
+    /// Wants the gate's permit instead of a number and a text: nothing else in the service can make
+    /// the agent send.
+    pub async fn send(&self, permit: &Permit) -> SendResult {
+        let correlation_id = permit.delivery().to_string();
         let answer = self
             .caller
             .request(Method::POST, "/sms/send", &correlation_id)
             .timeout(self.settings.send_timeout)
             // Today's agent ignores it; a later one or a gateway may honour it.
             .header("Idempotency-Key", &correlation_id)
-            .json(&json!({ "to": to, "body": body }))
+            .json(&json!({ "to": permit.to(), "body": permit.text() }))
             .send()
             .await;
         let result = match answer {
@@ -139,7 +145,7 @@ impl SmsAgent {
             SendResult::Accepted { .. } => "ok",
             SendResult::NotSent { .. } => "transient",
             SendResult::Unclear(_) => "unclear",
-            SendResult::Refused { .. } => "permanent",
+            SendResult::Refused { .. } | SendResult::OptedOut => "permanent",
         });
         result
     }

@@ -51,6 +51,8 @@ metrics! {
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
     /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
+    gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Whether a part of the service is reachable (1) or not (0).

@@ -7,17 +7,21 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::handover::{Handover, HandoverSettings};
-use crate::domain::{DeliveryId, DeliveryKind, DraftId, EscalationType, StepName, WorkflowStatus};
+use crate::domain::{
+    DeliveryId, DeliveryKind, DraftId, EscalationType, Language, StepName, WorkflowStatus,
+};
 use crate::engine::answers::{Problem, stamp};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{
     ApprovalApproved, ApprovalDecided, ApprovalEscalated, ApprovalModified, ApprovalRefused,
     Decided, DecisionAction, ReplyApproved,
 };
+use crate::rules::gate::{Gate, Override, Request, Standing, TooLong, Verdict};
 use crate::store::audit::Audit;
 use crate::store::conversations::ConversationUpdate;
 use crate::store::deliveries::{DeliveryStatus, NewDelivery};
 use crate::store::drafts::{self, Draft, DraftUpdate};
+use crate::store::gate_decisions::GateDecision;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
 use crate::store::{Case, ConsentUse, DraftRef, Needs};
@@ -26,6 +30,8 @@ use crate::store::{Case, ConsentUse, DraftRef, Needs};
 pub struct Decide {
     /// Who takes over.
     pub handover: HandoverSettings,
+    /// What may leave.
+    pub gate: Gate,
 }
 
 /// The draft that is meant, and the one that replaced it.
@@ -72,6 +78,7 @@ impl Stage for Decide {
             conversation: Some(draft.conversation_id.clone()),
             lock: true,
             consent: Some((draft.phone.clone(), ConsentUse::Read)),
+            tenant: draft.tenant_id.clone(),
             draft: Some(DraftRef::Id(draft.id)),
             ..Needs::default()
         }
@@ -93,6 +100,8 @@ impl Stage for Decide {
         let ruling = Ruling {
             event,
             draft,
+            gate: &self.gate,
+            case,
             newest_turn,
             now,
         };
@@ -103,6 +112,10 @@ impl Stage for Decide {
         // Only a text can be sent late; there is nothing to take over from a replaced draft.
         let overrides = sends && command.override_superseded;
         match draft.status.as_str() {
+            // A hold that caught it between its release and its leaving; see the delivery.
+            "suppressed" if !case.opted_out && !case.holds.is_empty() => {
+                ruling.refuse("on_hold", ON_HOLD, json!({ "holds": case.holds }))
+            }
             "suppressed" => {
                 ruling.refuse("opted_out", "The tenant asked not to be texted", json!({}))
             }
@@ -127,10 +140,14 @@ impl Stage for Decide {
     }
 }
 
+const ON_HOLD: &str = "The tenant is on hold; a manager may lift it with a reason";
+
 /// A decision about a known draft.
 struct Ruling<'a> {
     event: &'a Event,
     draft: &'a Draft,
+    gate: &'a Gate,
+    case: &'a Case,
     newest_turn: i64,
     now: DateTime<Utc>,
 }
@@ -177,9 +194,7 @@ impl Ruling<'_> {
         let command = self.command();
         let same_action = draft.approval_action.as_deref() == Some(command.action.as_str());
         let same_text = match command.action {
-            DecisionAction::Approve | DecisionAction::Modify => {
-                draft.final_response.as_deref() == Some(self.text().as_str())
-            }
+            DecisionAction::Approve | DecisionAction::Modify => self.was_the_text(&self.text()),
             DecisionAction::Escalate | DecisionAction::Reject => true,
         };
         if same_action && same_text {
@@ -218,18 +233,110 @@ impl Ruling<'_> {
             ))
     }
 
+    /// Whether a text is the one that was released, with or without the wording it was given then.
+    fn was_the_text(&self, text: &str) -> bool {
+        let released = self.draft.final_response.as_deref();
+        let kind = DeliveryKind::Approved;
+        let as_it_left = |introduced| {
+            self.gate
+                .worded(text, kind, introduced, self.language())
+                .ok()
+        };
+        released == Some(text)
+            || [true, false]
+                .into_iter()
+                .any(|introduced| as_it_left(introduced).as_deref() == released)
+    }
+
+    fn language(&self) -> Language {
+        let said = self.draft.language.as_deref();
+        said.and_then(Language::parse).unwrap_or_default()
+    }
+
+    fn overridden(&self) -> Option<Override> {
+        let reason = self.command().override_reason.clone()?;
+        Some(Override {
+            by: self.decided_by(),
+            reason,
+        })
+    }
+
+    /// The text as it will leave, or why it may not: the manager is told now, not the log tomorrow.
+    fn releasable(&self, kind: DeliveryKind) -> Result<String, Decision> {
+        let conversation = self.case.conversation.as_ref();
+        let introduced = conversation.is_some_and(|c| c.introduced);
+        let own = self.text();
+        let worded = self.gate.worded(&own, kind, introduced, self.language());
+        let text = worded.as_ref().unwrap_or(&own);
+        let overridden = self.overridden();
+        let request = Request {
+            delivery: DeliveryId(self.draft.id.0),
+            to: &self.draft.phone,
+            kind,
+            text,
+            property: None,
+            released_at: self.now,
+            overridden: overridden.as_ref(),
+        };
+        let standing = Standing {
+            opted_out: self.case.opted_out,
+            holds: &self.case.holds,
+            introduced,
+            last_inbound_at: conversation.and_then(|c| c.last_inbound_at),
+            ..Standing::default()
+        };
+        if let Some(judgement) = self.gate.objections(&request, &standing, self.now) {
+            let rules = judgement.rules.clone();
+            let refusal = match judgement.verdict {
+                Verdict::Refuse { reason: "on_hold" } => self.refuse(
+                    "on_hold",
+                    ON_HOLD,
+                    json!({ "holds": self.case.holds, "rule_ids": rules }),
+                ),
+                _ => self.refuse(
+                    "rule_refused",
+                    "A rule stands against this text",
+                    json!({ "rule_ids": rules }),
+                ),
+            };
+            return Err(refusal.change(GateDecision {
+                delivery: request.delivery,
+                conversation_id: self.draft.conversation_id.clone(),
+                kind,
+                judgement,
+                overridden,
+            }));
+        }
+        worded.map_err(|too_long| {
+            self.refuse(
+                "rule_refused",
+                &sentence(too_long),
+                json!({ "rule_ids": ["R27"] }),
+            )
+        })
+    }
+
     fn carry_out(&self, stage: &Decide) -> Decision {
         let command = self.command();
+        let kind = match command.action {
+            DecisionAction::Approve => Some(DeliveryKind::Approved),
+            DecisionAction::Modify => Some(DeliveryKind::Modified),
+            DecisionAction::Escalate | DecisionAction::Reject => None,
+        };
+        let text = match kind.map(|kind| self.releasable(kind)).transpose() {
+            Ok(text) => text,
+            Err(refusal) => return refusal,
+        };
         let decision = match command.action {
-            DecisionAction::Approve => self.release(DeliveryKind::Approved),
-            DecisionAction::Modify => self.release(DeliveryKind::Modified),
+            DecisionAction::Approve => {
+                self.release(DeliveryKind::Approved, text.clone().unwrap_or_default())
+            }
+            DecisionAction::Modify => {
+                self.release(DeliveryKind::Modified, text.clone().unwrap_or_default())
+            }
             DecisionAction::Escalate => self.take_over(stage, "Escalated by manager"),
             DecisionAction::Reject => self.take_over(stage, "Response rejected by manager"),
         };
-        let sends = matches!(
-            command.action,
-            DecisionAction::Approve | DecisionAction::Modify
-        );
         Decision::done()
             .change(
                 Step::done(self.draft.workflow_id, StepName::ManagerApproval, self.now)
@@ -240,8 +347,11 @@ impl Ruling<'_> {
                 draft_id: self.draft.id,
                 action: command.action.as_str().to_owned(),
                 original: self.draft.ai_response.clone(),
-                final_response: sends.then(|| self.text()),
-                reason: command.escalation_reason.clone(),
+                final_response: text,
+                reason: command
+                    .escalation_reason
+                    .clone()
+                    .or_else(|| command.override_reason.clone()),
                 notes: command.notes.clone(),
                 by: self.decided_by(),
                 at: self.now,
@@ -271,9 +381,8 @@ impl Ruling<'_> {
 
     /// The text may go out. The turn is closed here, not when the text leaves: a manager's word
     /// stands even if the tenant writes again a second later.
-    fn release(&self, kind: DeliveryKind) -> Decision {
+    fn release(&self, kind: DeliveryKind, text: String) -> Decision {
         let draft = self.draft;
-        let text = self.text();
         let delivery_id = DeliveryId(draft.id.0);
         let status = if kind == DeliveryKind::Modified {
             "modified"
@@ -282,7 +391,7 @@ impl Ruling<'_> {
         };
         let approved = ReplyApproved {
             delivery_id,
-            draft_id: draft.id,
+            draft_id: Some(draft.id),
             workflow_id: draft.workflow_id,
             conversation_id: draft.conversation_id.clone(),
             turn: draft.turn,
@@ -293,6 +402,10 @@ impl Ruling<'_> {
             released_by: Some(self.decided_by()),
             newest_known_message: draft.newest_known_message,
             override_superseded: self.command().override_superseded,
+            property: draft.tenant_context().and_then(|t| t.property_name),
+            balance: draft.tenant_context().and_then(|t| t.debt_basis()),
+            overridden: self.overridden(),
+            answers_text_of: None,
         };
         let decision = Decision::done()
             .change(DraftUpdate {
@@ -302,13 +415,16 @@ impl Ruling<'_> {
             })
             .change(NewDelivery {
                 id: delivery_id,
-                draft_id: draft.id,
+                draft_id: Some(draft.id),
                 workflow_id: draft.workflow_id,
                 conversation_id: draft.conversation_id.clone(),
                 phone: draft.phone.clone(),
                 kind,
                 body: text.clone(),
                 status: DeliveryStatus::Waiting,
+                permit: None,
+                held: None,
+                error: None,
                 newest_known_message: draft.newest_known_message,
                 reply_subject: self.event.envelope.reply_subject.clone(),
                 at: self.now,
@@ -382,6 +498,11 @@ impl Ruling<'_> {
             .emit(&escalated, &draft.conversation_id, draft.workflow_id)
             .reply_if(self.reply(false))
     }
+}
+
+/// As every answer writes it.
+fn sentence(too_long: TooLong) -> String {
+    format!("The text cannot be sent: {too_long}")
 }
 
 fn not_found(event: &Event, now: DateTime<Utc>) -> Decision {

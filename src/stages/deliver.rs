@@ -1,11 +1,16 @@
 //! Did the text reach the SMS Agent, once?
 //!
-//! in: `reply.approved` · out: `reply.sent`, `delivery.failed`, `delivery.suppressed`, `escalation.raised`
+//! in: `reply.approved`, `delivery.due` · out: `reply.sent`, `delivery.held`, `delivery.failed`,
+//! `delivery.suppressed`, `consent.revoked`, `escalation.raised`
 //!
 //! The agent forgets nothing and promises nothing: the same request twice is two texts. So the
 //! intent is committed first; a redelivery that finds an intent without a result looks in the
 //! agent's history before it repeats anything; and what stays unclear goes to a person.
+//!
+//! Before every attempt the gate is asked, in the transaction of the intent and under the lock that an
+//! opt-out takes: its permit is what the agent's client wants.
 
+mod release;
 mod text;
 
 use std::time::Duration;
@@ -13,12 +18,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+pub use self::release::Release;
 use self::text::Text;
 use super::handover::{Handover, HandoverSettings};
-use crate::domain::{DeliveryKind, EscalationType, EventId, Outcome, StepName, WorkflowStatus};
+use crate::domain::{
+    Action, Cents, DeliveryKind, EscalationType, EventId, Outcome, StepName, WorkflowStatus,
+};
 use crate::engine::{Decision, Effect, EffectResult, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DeliveryFailed, ReplyApproved};
+use crate::neighbours::collections_monitor::TenantAnswer;
 use crate::neighbours::sms_agent::{LookResult, SendResult};
+use crate::rules::gate::{Gate, Verdict};
 use crate::store::deliveries::{DeliveryStatus, DeliveryUpdate};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
@@ -41,71 +51,96 @@ pub struct DeliverSettings {
 /// Pauses between looks at a row that is still `pending`: 30 s each until this old, then a person.
 const PENDING_FOR: TimeDelta = TimeDelta::minutes(13);
 
+/// How long a woken text waits for the Monitor to say what is owed now, before a person looks.
+const MONITOR_PATIENCE: TimeDelta = TimeDelta::hours(1);
+
 /// The stage.
 pub struct Deliver {
     /// How.
     pub settings: DeliverSettings,
+    /// What may leave.
+    pub gate: Gate,
     /// Who takes over.
     pub handover: HandoverSettings,
 }
 
-type Event = Incoming<ReplyApproved>;
+/// What is owed now, for a text that had to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// Nobody had to ask.
+    #[default]
+    NotAsked,
+    /// As the Monitor says; `None` when it knows no amount.
+    Now(Option<Cents>),
+    /// The Monitor does not answer.
+    Unavailable,
+}
+
+type Event = Incoming<Release>;
 
 impl Stage for Deliver {
     const NAME: &'static str = "deliver";
     const DEAD_KIND: &'static str = "sms";
     const WAITS_FOR_ITS_TURN: bool = true;
-    type In = ReplyApproved;
-    type Found = ();
+    type In = Release;
+    type Found = Balance;
 
     fn concurrency(&self, _default: usize) -> usize {
         self.settings.parallel
     }
 
-    async fn gather(&self, _event: &Event, _io: &Io) -> Result<(), StageError> {
-        Ok(())
+    async fn gather(&self, event: &Event, io: &Io) -> Result<Balance, StageError> {
+        let Release { reply, woken } = &event.body;
+        let (true, Some(_), Some(tenant)) = (*woken, reply.balance, &reply.tenant_id) else {
+            return Ok(Balance::NotAsked);
+        };
+        let correlation = &event.envelope.correlation_id;
+        Ok(
+            match io.neighbours.monitor.tenant(tenant, correlation).await {
+                TenantAnswer::Found(tenant) => Balance::Now(tenant.debt_basis()),
+                TenantAnswer::Unknown => Balance::Now(None),
+                TenantAnswer::Unavailable(_) => Balance::Unavailable,
+            },
+        )
     }
 
-    fn needs(&self, event: &Event, (): &()) -> Needs {
-        let reply = &event.body;
+    fn needs(&self, event: &Event, _found: &Balance) -> Needs {
+        let reply = &event.body.reply;
         Needs {
             conversation: Some(reply.conversation_id.clone()),
             lock: true,
             consent: Some((reply.phone_number.clone(), ConsentUse::HoldToSend)),
+            tenant: reply.tenant_id.clone(),
             delivery: Some(reply.delivery_id),
             ..Needs::default()
         }
     }
 
-    fn decide(&self, event: &Event, (): &(), case: &Case, now: DateTime<Utc>) -> Decision {
-        let text = Text { event, case, now };
+    fn decide(&self, event: &Event, found: &Balance, case: &Case, now: DateTime<Utc>) -> Decision {
+        let text = self.text(event, case, now);
         let status = case.delivery.as_ref().map(|d| d.status);
         match status {
             Some(done) if done.is_final() => Decision::nothing("its fate is known"),
             // We died, or the answer was unclear, after the intent.
             Some(DeliveryStatus::Intended) => self.look_or_wait(&text),
-            _ if case.opted_out => text.suppress("opted_out"),
-            None if event.body.kind == DeliveryKind::Auto && !case.is_current(event.body.turn) => {
-                text.suppress("overtaken")
-            }
-            // Strictly one after the other within a conversation.
-            _ if case.other_in_flight => {
-                Decision::wait(Duration::from_millis(300), "another text is with the agent")
-            }
-            Some(_) => text.send_again(),
-            None => text.send_first(),
+            // An older wake-up, or the release itself once more.
+            Some(DeliveryStatus::Held) if !text.is_due() => Decision::nothing("not its hour yet"),
+            _ if case.opted_out => self.ask_the_gate(&text),
+            _ if text.is_overtaken() => text.suppress("overtaken", &[]),
+            Some(DeliveryStatus::Held) => self.measure_again(&text, *found),
+            _ => self.ask_the_gate(&text),
         }
     }
 
     fn conclude(
         &self,
         event: &Event,
-        (): &(),
+        _found: &Balance,
         result: &EffectResult,
         case: &Case,
         now: DateTime<Utc>,
     ) -> Decision {
-        let text = Text { event, case, now };
+        let text = self.text(event, case, now);
         match result {
             EffectResult::Sent {
                 result:
@@ -124,6 +159,11 @@ impl Stage for Deliver {
                     },
                 ..
             } => text.sent(Some(message_id.clone()), twilio_sid.clone(), None, true),
+            // True whoever heard it, and however late.
+            EffectResult::Sent {
+                result: SendResult::OptedOut,
+                ..
+            } => text.refused_by_the_provider(),
             // A worker that slept: another one has begun an attempt since, or has ended them all.
             // Good news is always true; anything else is no longer about the present.
             EffectResult::Sent { intended_at, .. } | EffectResult::Looked { intended_at, .. }
@@ -142,27 +182,127 @@ impl Stage for Deliver {
     /// The text is given up: a person learns that the tenant may not have it, or may have it.
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
         self.failed(event, reason, "given up; see the dead letter", now)
-            .reply(answer(event))
+            .reply_if(answer(event))
     }
 }
 
-/// To whoever waits for this text: the tenant's text's caller, or the manager.
-fn answer(event: &Event) -> Reply {
-    match event.body.kind {
-        DeliveryKind::Auto => Reply::Workflow(event.body.workflow_id),
-        DeliveryKind::Approved | DeliveryKind::Modified => Reply::Approval {
-            draft: event.body.draft_id,
-            to: None,
-            already: false,
-            correlation_id: event.envelope.correlation_id.clone(),
-        },
+/// To whoever waits for this text: the tenant's text's caller, or the manager. Nobody waits for a
+/// confirmation or for the answer to a call for help: those callers know already.
+fn answer(event: &Event) -> Option<Reply> {
+    let reply = &event.body.reply;
+    match reply.kind {
+        DeliveryKind::Auto | DeliveryKind::Help | DeliveryKind::Reminder => {
+            Some(Reply::Workflow(reply.workflow_id))
+        }
+        DeliveryKind::Approved | DeliveryKind::Modified => {
+            reply.draft_id.map(|draft| Reply::Approval {
+                draft,
+                to: None,
+                already: false,
+                correlation_id: event.envelope.correlation_id.clone(),
+            })
+        }
+        DeliveryKind::Confirmation | DeliveryKind::Crisis => None,
     }
 }
 
 impl Deliver {
+    fn text<'a>(&'a self, event: &'a Event, case: &'a Case, now: DateTime<Utc>) -> Text<'a> {
+        Text {
+            event,
+            case,
+            gate: &self.gate,
+            now,
+        }
+    }
+
+    /// The gate's word, kept with the decision it led to.
+    fn ask_the_gate(&self, text: &Text<'_>) -> Decision {
+        let judgement = text.judge();
+        let decision = match &judgement.verdict {
+            // Strictly one after the other within a conversation. The permit is dropped unused.
+            Verdict::Permit(_) if text.case.other_in_flight => {
+                return Decision::wait(
+                    Duration::from_millis(300),
+                    "another text is with the agent",
+                );
+            }
+            Verdict::Permit(permit) => text.send(permit.clone()),
+            Verdict::Wait { until } => text.hold(*until, &judgement.rules),
+            Verdict::Refuse {
+                reason: "rule_refused",
+            } if !text.reply().kind.is_fixed() => {
+                let why = format!("A rule forbids the text ({}).", judgement.rules.join(", "));
+                self.to_a_person(text, "rule_refused", &judgement.rules, why)
+            }
+            Verdict::Refuse { reason } => text.suppress(reason, &judgement.rules),
+        };
+        decision.change(text.kept(judgement))
+    }
+
+    /// Its hour has come. What was true when it was released may not be any more (R9).
+    fn measure_again(&self, text: &Text<'_>, balance: Balance) -> Decision {
+        if text.is_stale() {
+            return text.suppress("stale", &["R9"]);
+        }
+        let reply = text.reply();
+        match balance {
+            Balance::Now(now) if now != reply.balance => {
+                let why =
+                    "What the tenant owes has changed while the text waited for contact hours.";
+                self.to_a_person(text, "balance_changed", &["R9", "R17"], why.to_owned())
+            }
+            Balance::Unavailable if text.due_since() < MONITOR_PATIENCE => {
+                Decision::wait(Duration::from_secs(30), "nobody says what is owed now")
+            }
+            Balance::Unavailable => {
+                let why = "The text waited for contact hours, and nobody can say what is owed now.";
+                self.to_a_person(text, "balance_changed", &["R9", "R17"], why.to_owned())
+            }
+            Balance::Now(_) | Balance::NotAsked => self.ask_the_gate(text),
+        }
+    }
+
+    /// It is not sent, and the tenant must not go without an answer for that.
+    fn to_a_person(
+        &self,
+        text: &Text<'_>,
+        reason: &'static str,
+        rules: &[&'static str],
+        why: String,
+    ) -> Decision {
+        let reply = text.reply();
+        let kind = EscalationType::Manual;
+        let handover = Handover {
+            cause: EventId(reply.delivery_id.0),
+            workflow: reply.workflow_id,
+            conversation: &reply.conversation_id,
+            tenant_id: reply.tenant_id.clone(),
+            tenant_name: None,
+            phone: &reply.phone_number,
+            kind,
+            severity: kind.default_severity(),
+            reason: format!("{why} It was not sent: {}", reply.text),
+            message: None,
+            draft: reply.draft_id,
+            by: None,
+        };
+        let escalation = handover.id();
+        text.suppress(reason, rules)
+            .amending(|update| {
+                update.status = Some(WorkflowStatus::Escalated);
+                update.action = Some(Action::Escalated);
+                update.outcome = Some(Outcome::Escalated);
+                update.escalation = Some(escalation);
+            })
+            .and(handover.raise(&self.handover, text.now))
+    }
+
     fn after_sending(&self, text: &Text<'_>, result: &SendResult) -> Decision {
         match result {
-            SendResult::Accepted { .. } => Decision::nothing("decided before"),
+            SendResult::Accepted { .. } | SendResult::OptedOut => {
+                Decision::nothing("decided before")
+            }
             SendResult::NotSent { after, detail } => self.not_sent(text, *after, detail),
             SendResult::Unclear(detail) => text
                 .noted(DeliveryStatus::Intended, detail)
@@ -181,9 +321,8 @@ impl Deliver {
     fn after_looking(&self, text: &Text<'_>, result: &LookResult) -> Decision {
         match result {
             LookResult::Found { .. } => Decision::nothing("decided before"),
-            // The look took time: the tenant may have said STOP meanwhile.
-            LookResult::NotThere if text.case.opted_out => text.suppress("opted_out"),
-            LookResult::NotThere => text.send_again(),
+            // The look took time: the tenant may have said STOP meanwhile, or the day may have ended.
+            LookResult::NotThere => self.ask_the_gate(text),
             LookResult::Pending if text.intent_age() > PENDING_FOR => {
                 Decision::never("unknown_outcome", "the agent still has it as pending")
             }
@@ -202,7 +341,7 @@ impl Deliver {
         if !wait.is_zero() {
             return Decision::wait(wait, "an earlier attempt may still be under way");
         }
-        let reply = &text.event.body;
+        let reply = text.reply();
         Decision::act(Effect::LookForText {
             to: reply.phone_number.clone(),
             body: reply.text.clone(),
@@ -250,7 +389,7 @@ impl Deliver {
 
     /// It will not be sent; a person has it.
     fn failed(&self, event: &Event, reason: &str, detail: &str, now: DateTime<Utc>) -> Decision {
-        let reply = &event.body;
+        let reply = &event.body.reply;
         let kind = EscalationType::DeliveryFailed;
         let failed = DeliveryFailed {
             delivery_id: reply.delivery_id,
@@ -276,31 +415,39 @@ impl Deliver {
             severity: kind.default_severity(),
             reason: said_to_the_manager(reply, reason, detail),
             message: None,
-            draft: Some(reply.draft_id),
+            draft: reply.draft_id,
             by: None,
         };
-        handover
-            .raise(&self.handover, now)
+        let failed = Decision::done()
             .change(DeliveryUpdate {
                 error: Some(detail.to_owned()),
                 ..DeliveryUpdate::to(reply.delivery_id, status, now)
-            })
-            .change(WorkflowUpdate {
-                escalation: Some(handover.id()),
-                error: Some(format!("{reason}: {detail}")),
-                outcome: Some(Outcome::Escalated),
-                ..WorkflowUpdate::to(
-                    reply.workflow_id,
-                    WorkflowStatus::Escalated,
-                    StepName::Escalated,
-                    now,
-                )
             })
             .change(
                 Step::done(reply.workflow_id, StepName::ResponseSent, now)
                     .failed(json!({ "reason": reason, "detail": detail })),
             )
-            .emit(&failed, &reply.conversation_id, reply.workflow_id)
+            .emit(&failed, &reply.conversation_id, reply.workflow_id);
+        // The opt-out itself stands; nobody has to act because it was not confirmed.
+        if reply.kind == DeliveryKind::Confirmation {
+            return failed;
+        }
+        let failed = handover.raise(&self.handover, now).and(failed);
+        // A person has that workflow already.
+        if reply.kind == DeliveryKind::Crisis {
+            return failed;
+        }
+        failed.change(WorkflowUpdate {
+            escalation: Some(handover.id()),
+            error: Some(format!("{reason}: {detail}")),
+            outcome: Some(Outcome::Escalated),
+            ..WorkflowUpdate::to(
+                reply.workflow_id,
+                WorkflowStatus::Escalated,
+                StepName::Escalated,
+                now,
+            )
+        })
     }
 }
 

@@ -1,21 +1,24 @@
 //! Is the text new, and what turn does it open?
 //!
-//! in: `sms.received` · out: `turn.opened`, `escalation.raised`, `consent.revoked`, `approval.superseded`
+//! in: `sms.received` · out: `turn.opened`, `reply.approved`, `escalation.raised`, `consent.revoked`,
+//! `consent.granted`, `hold.placed`, `approval.superseded`
 
 mod arrived;
 mod heard;
+mod stopped;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use self::arrived::Arrived;
-use self::heard::Heard;
+use self::heard::{Asked, Heard};
 use super::handover::HandoverSettings;
 use crate::domain::{Action, EscalationType, WorkflowId};
 use crate::engine::answers::Problem;
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{Direction, SmsReceived, WorkflowFailed};
 use crate::reading;
+use crate::rules::gate::Gate;
 use crate::store::conversations::{ConversationUpdate, NewConversation};
 use crate::store::{Case, ConsentUse, DraftRef, Needs, SameText};
 
@@ -32,6 +35,8 @@ pub struct Intake {
     pub settings: IntakeSettings,
     /// Who takes over.
     pub handover: HandoverSettings,
+    /// The fixed answers.
+    pub gate: Gate,
 }
 
 type Event = Incoming<SmsReceived>;
@@ -44,7 +49,10 @@ impl Stage for Intake {
     async fn gather(&self, event: &Event, _io: &Io) -> Result<Heard, StageError> {
         // The day relative dates count from; UTC, because nothing that is decided here depends on it.
         let today = event.envelope.received_at.date_naive();
-        Ok(Heard::in_text(&reading::read(&event.body.content, today)))
+        Ok(Heard::in_text(
+            &event.body.content,
+            &reading::read(&event.body.content, today),
+        ))
     }
 
     fn needs(&self, event: &Event, heard: &Heard) -> Needs {
@@ -62,7 +70,7 @@ impl Stage for Intake {
                 ..Needs::default()
             };
         }
-        let consent = if heard.opt_out.is_some() {
+        let consent = if heard.changes_what_may_be_texted() {
             ConsentUse::Change
         } else {
             ConsentUse::Read
@@ -72,6 +80,7 @@ impl Stage for Intake {
             lock: true,
             create: Some(create),
             consent: Some((sms.phone_number.clone(), consent)),
+            tenant: sms.tenant_id.clone(),
             same_text: Some(same_text(event, self.settings.dedupe_window)),
             open_texts: true,
             draft: Some(DraftRef::Pending),
@@ -107,19 +116,28 @@ impl Stage for Intake {
             heard,
             case,
             conversation,
+            gate: &self.gate,
+            handover: &self.handover,
             now,
         };
         // Before anything else, opt-outs included (§12.14).
         if heard.triggers.contains(&EscalationType::SelfHarm) {
-            return text.crisis(&self.handover);
+            return text.crisis();
         }
         if let Some(how) = heard.opt_out {
-            return text.opt_out(how, &self.handover);
+            return text.opt_out(how);
         }
-        if case.opted_out {
-            return text.suppress();
+        match heard.keyword {
+            Some(Asked::Start) => return text.opt_in(),
+            Some(Asked::Help) if !case.opted_out => return text.help(),
+            _ if case.opted_out => return text.suppress(),
+            _ if !case.holds.is_empty() => return text.keep_on_hold(),
+            _ => {}
         }
-        text.open_turn(&self.handover)
+        if heard.cease {
+            return text.cease();
+        }
+        text.open_turn()
     }
 
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {

@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
 use crate::domain::{
-    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Outcome, RoutingReason, StepName,
-    WorkflowStatus,
+    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Language, Outcome, RoutingReason,
+    StepName, TenantContext, WorkflowStatus,
 };
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted, Turn};
+use crate::rules::gate::{Gate, Request, Standing};
 use crate::rules::routing::{self, Doubts, RoutingSettings};
 use crate::store::conversations::ConversationUpdate;
 use crate::store::drafts::NewDraft;
@@ -25,6 +26,8 @@ pub struct Route {
     pub settings: RoutingSettings,
     /// Who takes over.
     pub handover: HandoverSettings,
+    /// What may leave.
+    pub gate: Gate,
 }
 
 type Event = Incoming<ReplyDrafted>;
@@ -43,6 +46,7 @@ impl Stage for Route {
             conversation: Some(event.body.turn.conversation_id.clone()),
             lock: true,
             consent: Some((event.body.turn.phone_number.clone(), ConsentUse::Read)),
+            tenant: event.body.turn.tenant_id.clone(),
             ..Needs::default()
         }
     }
@@ -57,8 +61,9 @@ impl Stage for Route {
         if !case.is_current(turn.number) {
             return Decision::nothing("a newer text has taken the turn over");
         }
-        // Said in another conversation of the same number: nobody need look at this draft.
-        if case.opted_out {
+        // Said in another conversation of the same number, or placed by a manager meanwhile: nobody
+        // need look at this draft.
+        if case.opted_out || !case.holds.is_empty() {
             return suppress(turn, now);
         }
         let hardship = turn
@@ -75,7 +80,10 @@ impl Stage for Route {
         let evaluated = Step::done(turn.workflow_id, StepName::ConfidenceEvaluated, now)
             .with(json!({ "confidence": draft.confidence }));
         let decision = match route {
-            routing::Route::Send => send(event, now),
+            routing::Route::Send => match self.releasable(event, case, now) {
+                Some(text) => send(event, text, now),
+                None => self.ask(event, RoutingReason::RuleRefused, now),
+            },
             routing::Route::Ask(reason) => self.ask(event, reason, now),
             routing::Route::HandOver {
                 kind,
@@ -150,23 +158,25 @@ fn new_draft(event: &Event, status: &'static str, now: DateTime<Utc>) -> NewDraf
 
 /// Released by the thresholds. The waiting caller is told by `deliver`, which knows whether the
 /// agent took it.
-fn send(event: &Event, now: DateTime<Utc>) -> Decision {
-    let ReplyDrafted {
-        turn, facts, draft, ..
-    } = &event.body;
+fn send(event: &Event, text: String, now: DateTime<Utc>) -> Decision {
+    let ReplyDrafted { turn, facts, .. } = &event.body;
     let approved = ReplyApproved {
         delivery_id: DeliveryId(event.envelope.id.row("delivery")),
-        draft_id: draft_id(event),
+        draft_id: Some(draft_id(event)),
         workflow_id: turn.workflow_id,
         conversation_id: turn.conversation_id.clone(),
         turn: turn.number,
         phone_number: turn.phone_number.clone(),
         tenant_id: turn.tenant_id.clone(),
-        text: draft.reply.clone(),
+        text,
         kind: DeliveryKind::Auto,
         released_by: None,
         newest_known_message: facts.newest_known_message,
         override_superseded: false,
+        property: facts.tenant.as_ref().and_then(|t| t.property_name.clone()),
+        balance: facts.tenant.as_ref().and_then(TenantContext::debt_basis),
+        overridden: None,
+        answers_text_of: None,
     };
     Decision::done()
         .change(new_draft(event, "auto_sent", now))
@@ -183,6 +193,36 @@ fn send(event: &Event, now: DateTime<Utc>) -> Decision {
 }
 
 impl Route {
+    /// The text with its required wording, if no rule stands against it. The gate asks once more
+    /// when it leaves; here it decides whether a manager has to see it first.
+    fn releasable(&self, event: &Event, case: &Case, now: DateTime<Utc>) -> Option<String> {
+        let ReplyDrafted { turn, draft, .. } = &event.body;
+        let conversation = case.conversation.as_ref();
+        let introduced = conversation.is_some_and(|c| c.introduced);
+        let language = draft.language.as_deref().and_then(Language::parse);
+        let kind = DeliveryKind::Auto;
+        let worded = self
+            .gate
+            .worded(&draft.reply, kind, introduced, language.unwrap_or_default());
+        let text = worded.ok()?;
+        let request = Request {
+            delivery: DeliveryId(event.envelope.id.row("delivery")),
+            to: &turn.phone_number,
+            kind,
+            text: &text,
+            property: None,
+            released_at: now,
+            overridden: None,
+        };
+        let standing = Standing {
+            introduced,
+            last_inbound_at: conversation.and_then(|c| c.last_inbound_at),
+            ..Standing::default()
+        };
+        let objection = self.gate.objections(&request, &standing, now);
+        objection.is_none().then_some(text)
+    }
+
     fn ask(&self, event: &Event, reason: RoutingReason, now: DateTime<Utc>) -> Decision {
         let ReplyDrafted {
             turn, facts, draft, ..

@@ -17,6 +17,7 @@ use crate::domain::{
 };
 use crate::engine::{Envelope, Incoming};
 use crate::events::{DraftedReply, ReplyDrafted, Turn, TurnFacts};
+use crate::rules::gate::{Gate, GateSettings};
 use crate::rules::plan::PlanSettings;
 use crate::rules::routing::{Autonomy, RoutingSettings};
 use crate::store::Case;
@@ -94,6 +95,21 @@ pub(super) fn incoming<T>(number: u32, body: T) -> Incoming<T> {
         },
         body,
     }
+}
+
+/// The gate with the contract's defaults, but open at any hour.
+pub(super) fn gate() -> Gate {
+    gate_with(&[])
+}
+
+/// The same with other settings; `CONTACT_HOURS` is off unless it is one of them.
+pub(super) fn gate_with(settings: &[(&str, &str)]) -> Gate {
+    let mut all = vec![("CONTACT_HOURS", "off")];
+    all.extend_from_slice(settings);
+    let env = crate::config::Env::from_pairs(&all);
+    let settings = GateSettings::read(&env);
+    env.finish().expect("settings of the gate");
+    Gate { settings }
 }
 
 pub(super) fn event_id(number: u32) -> EventId {
@@ -200,6 +216,8 @@ pub(super) fn quiet(turn: i64) -> Conversation {
         turn,
         turn_open: false,
         turn_workflow: None,
+        introduced: true,
+        last_inbound_at: Some(after(1)),
     }
 }
 
@@ -270,7 +288,7 @@ pub(super) fn delivery_id() -> DeliveryId {
 pub(super) fn delivery(status: DeliveryStatus, attempts: i32, intended: i64) -> Delivery {
     Delivery {
         id: delivery_id(),
-        draft_id: draft_id(),
+        draft_id: Some(draft_id()),
         conversation_id: conversation_id(),
         status,
         attempts,
@@ -281,6 +299,7 @@ pub(super) fn delivery(status: DeliveryStatus, attempts: i32, intended: i64) -> 
         reply_subject: None,
         intended_at: after(intended),
         created_at: after(9),
+        not_before: None,
     }
 }
 

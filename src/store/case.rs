@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::consents::{Lock, Owned};
 use super::conversations::{Conversation, NewConversation};
 use super::dead_letters::StoredLetter;
 use super::deliveries::{Delivery, DeliveryStatus};
@@ -16,8 +17,8 @@ use super::{
     workflows,
 };
 use crate::domain::{
-    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, OpenText, Phone, PlanId,
-    WorkflowId,
+    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, HoldKind, OpenText, Phone,
+    PlanId, TenantId, WorkflowId,
 };
 
 /// What a decision must be taken under.
@@ -62,6 +63,8 @@ pub struct Needs {
     pub create: Option<NewConversation>,
     /// Whether a number may be texted, and how firmly that must be known.
     pub consent: Option<(Phone, ConsentUse)>,
+    /// The tenant who is thought to have that number: their holds count too.
+    pub tenant: Option<TenantId>,
     /// Whether the text is one we have.
     pub same_text: Option<SameText>,
     /// The texts of the open turn.
@@ -89,6 +92,12 @@ pub struct Case {
     pub conversation: Option<Conversation>,
     /// Its number may not be texted.
     pub opted_out: bool,
+    /// What holds the number or the tenant.
+    pub holds: Vec<HoldKind>,
+    /// Texts of ours to the number within the last hour; known when it is held to send.
+    pub sent_last_hour: i64,
+    /// Texts to the number within seven days that answered nothing; likewise.
+    pub started_last_week: i64,
     /// The workflow of the same text, received earlier.
     pub duplicate_of: Option<WorkflowId>,
     /// The texts of the open turn, oldest arrival first; empty when no turn is open.
@@ -138,7 +147,7 @@ pub(crate) async fn load(
     load_duplicates(tx, needs, &mut cases).await?;
     load_open_texts(tx, needs, &mut cases).await?;
     load_drafts(tx, needs, &mut cases).await?;
-    load_deliveries(tx, needs, &mut cases).await?;
+    load_deliveries(tx, needs, &mut cases, now).await?;
     load_plans(tx, needs, &mut cases).await?;
     load_escalations(tx, needs, &mut cases).await?;
     load_retried(tx, needs, &mut cases).await?;
@@ -206,31 +215,35 @@ async fn load_consents(
     if !new.is_empty() {
         consents::ensure(tx, &new, now).await?;
     }
-    let with = |wanted: ConsentUse| {
-        move |n: &Needs| {
-            n.consent
-                .as_ref()
-                .is_some_and(|(_, consent)| *consent == wanted)
-        }
-    };
     let mut found = HashMap::new();
-    let change = phones(&with(ConsentUse::Change));
-    if !change.is_empty() {
-        found.extend(consents::lock(tx, &change, true).await?);
-    }
-    let hold = phones(&with(ConsentUse::HoldToSend));
-    if !hold.is_empty() {
-        found.extend(consents::lock(tx, &hold, false).await?);
-    }
-    let read = phones(&with(ConsentUse::Read));
-    if !read.is_empty() {
-        found.extend(consents::read(tx, &read).await?);
+    for (wanted, lock) in [
+        (ConsentUse::Change, Lock::Update),
+        (ConsentUse::HoldToSend, Lock::Share),
+        (ConsentUse::Read, Lock::None),
+    ] {
+        let owned: Vec<Owned<'_>> = needs
+            .iter()
+            .filter_map(|n| owned(n).filter(|_| n.consent.as_ref().is_some_and(|c| c.1 == wanted)))
+            .collect();
+        if !owned.is_empty() {
+            found.extend(consents::standing(tx, &owned, lock, now).await?);
+        }
     }
     for (case, need) in cases.iter_mut().zip(needs) {
-        let phone = need.consent.as_ref().map(|(phone, _)| phone.as_str());
-        case.opted_out = phone.and_then(|p| found.get(p).copied()).unwrap_or(false);
+        let key = owned(need).map(|(phone, tenant)| (phone.to_owned(), tenant.map(str::to_owned)));
+        let standing = key.and_then(|key| found.get(&key).cloned());
+        let standing = standing.unwrap_or_default();
+        case.opted_out = standing.opted_out;
+        case.holds = standing.holds;
+        case.sent_last_hour = standing.sent_last_hour;
+        case.started_last_week = standing.started_last_week;
     }
     Ok(())
+}
+
+fn owned(need: &Needs) -> Option<Owned<'_>> {
+    let (phone, _) = need.consent.as_ref()?;
+    Some((phone.as_str(), need.tenant.as_ref().map(TenantId::as_str)))
 }
 
 async fn load_duplicates(
@@ -436,6 +449,7 @@ async fn load_deliveries(
     tx: &mut Tx<'_>,
     needs: &[&Needs],
     cases: &mut [Case],
+    now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let wanted: Vec<&&Needs> = needs.iter().filter(|n| n.delivery.is_some()).collect();
     if wanted.is_empty() {
@@ -474,6 +488,10 @@ async fn load_deliveries(
             let ahead = match d.status {
                 DeliveryStatus::Intended => true,
                 DeliveryStatus::Waiting => own.is_none_or(|own| (d.created_at, d.id) < own),
+                // Several waited for the same hour: they leave in the order they were released.
+                DeliveryStatus::Held if d.not_before.is_some_and(|at| at <= now) => {
+                    own.is_none_or(|own| (d.created_at, d.id) < own)
+                }
                 _ => false,
             };
             d.id != id && &d.conversation_id == conversation && ahead

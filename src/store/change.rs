@@ -7,6 +7,8 @@ use super::dead_letters::{DeadLetter, LetterUpdate};
 use super::deliveries::{DeliveryUpdate, NewDelivery};
 use super::drafts::{DraftUpdate, NewDraft};
 use super::escalations::{EscalationUpdate, NewEscalation};
+use super::gate_decisions::GateDecision;
+use super::holds::{LiftedHold, NewHold};
 use super::notifications::SentNotification;
 use super::plans::PlanSeen;
 use super::steps::Step;
@@ -14,7 +16,7 @@ use super::texts::{NewText, TextsMoved};
 use super::workflows::{NewWorkflow, WorkflowUpdate};
 use super::{
     Tx, audit, consents, conversations, dead_letters, deliveries, drafts, escalations,
-    notifications, plans, steps, texts, workflows,
+    gate_decisions, holds, notifications, plans, steps, texts, workflows,
 };
 
 macro_rules! changes {
@@ -56,6 +58,10 @@ changes! {
     Text(NewText) => texts::insert;
     /// A number may or may not be texted from now on.
     Consent(ConsentChange) => consents::change;
+    /// Somebody may not be texted until a manager says otherwise.
+    NewHold(NewHold) => holds::place;
+    /// A manager said otherwise.
+    LiftedHold(LiftedHold) => holds::lift;
     /// A text's workflow begins.
     NewWorkflow(NewWorkflow) => workflows::insert;
     /// A workflow moves.
@@ -74,6 +80,8 @@ changes! {
     EscalationUpdate(EscalationUpdate) => escalations::update;
     /// A text is about to be sent.
     NewDelivery(NewDelivery) => deliveries::insert;
+    /// What the gate said.
+    GateDecision(GateDecision) => gate_decisions::insert;
     /// What became of a text.
     DeliveryUpdate(DeliveryUpdate) => deliveries::update;
     /// Managers were told.

@@ -1,12 +1,15 @@
-//! Whether a number may be texted.
+//! Whether a number may be texted: its own word, and what holds it.
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::{Tx, column};
-use crate::domain::{ConversationId, Phone, WorkflowId};
+use crate::domain::{ConversationId, HoldKind, Phone, WorkflowId};
 
 /// Something said about texting a number.
 #[derive(Debug, Clone)]
@@ -17,14 +20,41 @@ pub struct ConsentChange {
     pub phone: Phone,
     /// Whether texts are unwanted from now on.
     pub opted_out: bool,
-    /// `keyword`, `wording`.
+    /// `keyword`, `wording`, `manager`, `email`, `voicemail`, `carrier`.
     pub source: &'static str,
-    /// Where it was said.
-    pub conversation_id: ConversationId,
+    /// Where it was said, when it was said in a text.
+    pub conversation_id: Option<ConversationId>,
     /// The workflow of the text.
-    pub workflow_id: WorkflowId,
+    pub workflow_id: Option<WorkflowId>,
+    /// The manager who entered it.
+    pub entered_by: Option<String>,
+    /// What the manager wrote about it.
+    pub note: Option<String>,
     /// When it reached us.
     pub at: DateTime<Utc>,
+}
+
+/// How things stand with a number, for a tenant if one is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    pub opted_out: bool,
+    pub holds: Vec<HoldKind>,
+    pub sent_last_hour: i64,
+    pub started_last_week: i64,
+}
+
+/// Numbers with the tenant who is thought to have them.
+pub(super) type Owned<'a> = (&'a str, Option<&'a str>);
+
+/// How firmly it must be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Good enough to decide what to prepare, never to send.
+    None,
+    /// Against an opt-out and a hold, until the send intent is committed; counts what was sent lately.
+    Share,
+    /// What an opt-out and a hold take.
+    Update,
 }
 
 pub(super) async fn ensure(
@@ -44,38 +74,71 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-/// Opt-outs of the given numbers. `for_change` takes the lock an opt-out needs, otherwise the
-/// shared lock that a send intent holds against it.
-pub(super) async fn lock(
+/// Reads, and locks, the given numbers. The tenant's holds come with it although they are rows of
+/// another table: those of numbers that the tenant wrote from before are in the locked row itself,
+/// so only a number that was never connected with the tenant depends on this statement's snapshot.
+pub(super) async fn standing(
     tx: &mut Tx<'_>,
-    phones: &[&str],
-    for_change: bool,
-) -> Result<HashMap<String, bool>, sqlx::Error> {
-    let sql = if for_change {
-        "select phone_number, opted_out from consents where phone_number = any($1)
-         order by phone_number for update"
-    } else {
-        "select phone_number, opted_out from consents where phone_number = any($1)
-         order by phone_number for share"
+    owned: &[Owned<'_>],
+    lock: Lock,
+    now: DateTime<Utc>,
+) -> Result<HashMap<(String, Option<String>), Standing>, sqlx::Error> {
+    let (counts, lately) = match lock {
+        Lock::Share => (
+            "r.sent, r.started",
+            "cross join lateral (
+               select count(*) filter (where d.created_at > $3) as sent,
+                      count(*) filter (where d.kind = 'reminder') as started
+               from deliveries d
+               where d.phone_number = c.phone_number and d.created_at > $4
+                 and d.status in ('intended', 'sent')) r",
+        ),
+        Lock::None | Lock::Update => ("0::bigint as sent, 0::bigint as started", ""),
     };
-    let rows: Vec<(String, bool)> = sqlx::query_as(sql)
-        .bind(phones)
+    let locking = match lock {
+        Lock::None => "",
+        Lock::Share => "for share of c",
+        Lock::Update => "for update of c",
+    };
+    // `$3` and `$4` are named in every form, so that the same values can be bound.
+    let sql = format!(
+        "select c.phone_number, t.tenant, c.opted_out, {counts},
+                c.holds || array(select h.kind::text from holds h
+                                 where h.tenant_id = t.tenant and h.lifted_at is null) as holds
+         from (select distinct phone, tenant from unnest($1::text[], $2::text[]) as u(phone, tenant)) t
+         join consents c on c.phone_number = t.phone {lately}
+         where $3::timestamptz is not null and $4::timestamptz is not null
+         order by c.phone_number {locking}"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(column(owned, |(phone, _)| *phone))
+        .bind(column(owned, |(_, tenant)| *tenant))
+        .bind(now - TimeDelta::hours(1))
+        .bind(now - TimeDelta::days(7))
         .fetch_all(&mut **tx)
         .await?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Opt-outs of the given numbers, without a lock: good enough to decide what to prepare, never to send.
-pub(super) async fn read(
-    tx: &mut Tx<'_>,
-    phones: &[&str],
-) -> Result<HashMap<String, bool>, sqlx::Error> {
-    let rows: Vec<(String, bool)> =
-        sqlx::query_as("select phone_number, opted_out from consents where phone_number = any($1)")
-            .bind(phones)
-            .fetch_all(&mut **tx)
-            .await?;
-    Ok(rows.into_iter().collect())
+    rows.iter()
+        .map(|row| {
+            let holds: Vec<String> = row.try_get("holds")?;
+            let mut holds: Vec<HoldKind> = holds
+                .iter()
+                // A kind of a later version holds all the same.
+                .map(|word| HoldKind::parse(word).unwrap_or(HoldKind::Manual))
+                .collect();
+            holds.sort_unstable();
+            holds.dedup();
+            let standing = Standing {
+                opted_out: row.try_get("opted_out")?,
+                holds,
+                sent_last_hour: row.try_get("sent")?,
+                started_last_week: row.try_get("started")?,
+            };
+            Ok((
+                (row.try_get("phone_number")?, row.try_get("tenant")?),
+                standing,
+            ))
+        })
+        .collect()
 }
 
 pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<(), sqlx::Error> {
@@ -97,15 +160,21 @@ pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<()
         }
     }
     sqlx::query(
-        "insert into consent_history (id, phone_number, opted_out, source, conversation_id, workflow_id, at)
-         select * from unnest($1::uuid[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[])",
+        "insert into consent_history
+           (id, phone_number, opted_out, source, conversation_id, workflow_id, entered_by, note, at)
+         select * from unnest($1::uuid[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::uuid[],
+                              $7::text[], $8::text[], $9::timestamptz[])",
     )
     .bind(column(rows, |r| r.id))
     .bind(column(rows, |r| r.phone.as_str()))
     .bind(column(rows, |r| r.opted_out))
     .bind(column(rows, |r| r.source))
-    .bind(column(rows, |r| r.conversation_id.as_str()))
-    .bind(column(rows, |r| r.workflow_id.0))
+    .bind(column(rows, |r| {
+        r.conversation_id.as_ref().map(ConversationId::as_str)
+    }))
+    .bind(column(rows, |r| r.workflow_id.map(|w| w.0)))
+    .bind(column(rows, |r| r.entered_by.as_deref()))
+    .bind(column(rows, |r| r.note.as_deref()))
     .bind(column(rows, |r| r.at))
     .execute(&mut **tx)
     .await?;
@@ -114,7 +183,8 @@ pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<()
 
 /// What waits for a manager in any conversation of the number waits no longer: revocation holds for
 /// the number, not for the conversation it was said in (`rules.md` R4, R5). What is further along
-/// is stopped where it is released or sent.
+/// is stopped where it is released or sent; what waits for an hour is asked again at once, so that
+/// it ends now and not in the morning.
 async fn silence(tx: &mut Tx<'_>, row: &ConsentChange) -> Result<(), sqlx::Error> {
     sqlx::query(
         "with silenced as (
@@ -129,5 +199,102 @@ async fn silence(tx: &mut Tx<'_>, row: &ConsentChange) -> Result<(), sqlx::Error
     .bind(row.at)
     .execute(&mut **tx)
     .await?;
+    sqlx::query(
+        "update deliveries set not_before = $2 where phone_number = $1 and status = 'held'",
+    )
+    .bind(row.phone.as_str())
+    .bind(row.at)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
+}
+
+/// A number as lists show it.
+#[derive(Debug, Clone)]
+pub struct Consent {
+    /// The number.
+    pub phone: String,
+    /// Whether it opted out.
+    pub opted_out: bool,
+    /// What holds it.
+    pub holds: Vec<String>,
+    /// How the last change came.
+    pub source: String,
+    /// When.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// What a list of numbers is asked for.
+#[derive(Debug, Clone)]
+pub struct ConsentFilter {
+    /// Only those that did, or did not, opt out.
+    pub opted_out: Option<bool>,
+    /// Only this number.
+    pub phone: Option<String>,
+    /// Page size.
+    pub limit: i64,
+    /// Page start.
+    pub offset: i64,
+}
+
+/// A page of numbers, the last changed first, with the count of all.
+pub async fn list(
+    pool: &PgPool,
+    filter: &ConsentFilter,
+) -> Result<(Vec<Consent>, i64), sqlx::Error> {
+    const WHERE: &str =
+        "where ($1::boolean is null or opted_out = $1) and ($2::text is null or phone_number = $2)";
+    let sql = format!(
+        "select phone_number, opted_out, holds, source, changed_at from consents {WHERE}
+         order by changed_at desc, phone_number limit $3 offset $4"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(filter.opted_out)
+        .bind(&filter.phone)
+        .bind(filter.limit)
+        .bind(filter.offset)
+        .fetch_all(pool)
+        .await?;
+    let sql = format!("select count(*) from consents {WHERE}");
+    let total = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(filter.opted_out)
+        .bind(&filter.phone)
+        .fetch_one(pool)
+        .await?;
+    let page: Result<Vec<Consent>, _> = rows.iter().map(consent).collect();
+    Ok((page?, total))
+}
+
+fn consent(row: &PgRow) -> Result<Consent, sqlx::Error> {
+    Ok(Consent {
+        phone: row.try_get("phone_number")?,
+        opted_out: row.try_get("opted_out")?,
+        holds: row.try_get("holds")?,
+        source: row.try_get("source")?,
+        changed_at: row.try_get("changed_at")?,
+    })
+}
+
+/// Everything ever said about a number, oldest first.
+pub async fn history(pool: &PgPool, phone: &str) -> Result<Vec<Value>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select id, opted_out, source, conversation_id, entered_by, note, at from consent_history
+         where phone_number = $1 order by at, id",
+    )
+    .bind(phone)
+    .fetch_all(pool)
+    .await?;
+    let entry = |row: &PgRow| {
+        let at: DateTime<Utc> = row.try_get("at")?;
+        Ok(json!({
+            "id": row.try_get::<Uuid, _>("id")?,
+            "opted_out": row.try_get::<bool, _>("opted_out")?,
+            "source": row.try_get::<String, _>("source")?,
+            "conversation_id": row.try_get::<Option<String>, _>("conversation_id")?,
+            "entered_by": row.try_get::<Option<String>, _>("entered_by")?,
+            "note": row.try_get::<Option<String>, _>("note")?,
+            "at": crate::engine::answers::stamp(at),
+        }))
+    };
+    rows.iter().map(entry).collect()
 }

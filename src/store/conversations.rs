@@ -22,6 +22,10 @@ pub struct Conversation {
     pub turn_open: bool,
     /// The workflow that carries it.
     pub turn_workflow: Option<WorkflowId>,
+    /// A text of ours has named the company and the way out (`rules.md` R27).
+    pub introduced: bool,
+    /// The newest text from the tenant.
+    pub last_inbound_at: Option<DateTime<Utc>>,
 }
 
 impl Conversation {
@@ -60,6 +64,8 @@ pub struct ConversationUpdate {
     pub last_outbound_at: Option<DateTime<Utc>>,
     /// The tenant, when it became known.
     pub tenant_id: Option<TenantId>,
+    /// A text that names the company and the way out leaves now.
+    pub introduced_at: Option<DateTime<Utc>>,
     /// The SMS Agent's own number for it.
     pub agent_conversation_id: Option<i64>,
 }
@@ -75,6 +81,7 @@ impl ConversationUpdate {
             last_inbound_at: None,
             last_outbound_at: None,
             tenant_id: None,
+            introduced_at: None,
             agent_conversation_id: None,
         }
     }
@@ -100,6 +107,8 @@ pub(super) fn from_row(row: &PgRow) -> Result<Conversation, sqlx::Error> {
         turn_workflow: row
             .try_get::<Option<uuid::Uuid>, _>("turn_workflow_id")?
             .map(WorkflowId),
+        introduced: row.try_get("introduced")?,
+        last_inbound_at: row.try_get("last_inbound_at")?,
     })
 }
 
@@ -121,7 +130,8 @@ pub(super) async fn ensure(tx: &mut Tx<'_>, rows: &[NewConversation]) -> Result<
 /// Locks and reads. `for update` waits for the holder and then sees what it committed.
 pub(super) async fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversation>, sqlx::Error> {
     let rows = sqlx::query(
-        "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id
+        "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id,
+                introduced_at is not null as introduced, last_inbound_at
          from conversations where id = any($1) order by id for no key update",
     )
     .bind(ids)
@@ -132,7 +142,8 @@ pub(super) async fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversati
 
 pub(super) async fn read(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversation>, sqlx::Error> {
     let rows = sqlx::query(
-        "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id
+        "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id,
+                introduced_at is not null as introduced, last_inbound_at
          from conversations where id = any($1)",
     )
     .bind(ids)
@@ -154,10 +165,11 @@ pub(super) async fn update(
            last_inbound_at = greatest(c.last_inbound_at, u.inbound_at),
            last_outbound_at = greatest(c.last_outbound_at, u.outbound_at),
            tenant_id = coalesce(u.tenant, c.tenant_id),
+           introduced_at = coalesce(c.introduced_at, u.introduced),
            sms_agent_conversation_id = coalesce(u.agent, c.sms_agent_conversation_id)
          from unnest($1::text[], $2::bigint[], $3::uuid[], $4::boolean[], $5::timestamptz[],
-                     $6::timestamptz[], $7::text[], $8::bigint[], $9::uuid[])
-           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent, carrier)
+                     $6::timestamptz[], $7::text[], $8::bigint[], $9::uuid[], $10::timestamptz[])
+           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent, carrier, introduced)
          where c.id = u.id",
     )
     .bind(column(rows, |r| r.id.as_str()))
@@ -171,6 +183,7 @@ pub(super) async fn update(
     .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)))
     .bind(column(rows, |r| r.agent_conversation_id))
     .bind(column(rows, |r| r.only_if_carried_by.map(|w| w.0)))
+    .bind(column(rows, |r| r.introduced_at))
     .execute(&mut **tx)
     .await?;
     Ok(())

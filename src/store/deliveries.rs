@@ -2,12 +2,15 @@
 //! once" possible with an agent that has no idempotency of its own.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::{Tx, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind, DraftId, Phone, WorkflowId};
+use crate::rules::gate::Permit;
 
 /// How far a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum DeliveryStatus {
     Failed,
     /// Nobody can say whether it was sent; a person must look. Final.
     Unknown,
+    /// Not at this hour; will be asked again.
+    Held,
     /// Nothing may be texted. Final.
     Suppressed,
 }
@@ -35,6 +40,7 @@ impl DeliveryStatus {
             Self::Sent => "sent",
             Self::Failed => "failed",
             Self::Unknown => "unknown",
+            Self::Held => "held",
             Self::Suppressed => "suppressed",
         }
     }
@@ -46,6 +52,7 @@ impl DeliveryStatus {
             Self::Sent,
             Self::Failed,
             Self::Unknown,
+            Self::Held,
             Self::Suppressed,
         ]
         .into_iter()
@@ -54,8 +61,17 @@ impl DeliveryStatus {
 
     /// Whether nothing will change it any more.
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Intended | Self::Waiting)
+        !matches!(self, Self::Intended | Self::Waiting | Self::Held)
     }
+}
+
+/// Until when a text waits, and what is said again then.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The next opening.
+    pub not_before: DateTime<Utc>,
+    /// The release, word for word.
+    pub released: Value,
 }
 
 /// A text about to be sent for the first time.
@@ -64,7 +80,7 @@ pub struct NewDelivery {
     /// Its id.
     pub id: DeliveryId,
     /// The draft it came from.
-    pub draft_id: DraftId,
+    pub draft_id: Option<DraftId>,
     /// The workflow it finishes.
     pub workflow_id: WorkflowId,
     /// Its conversation.
@@ -76,8 +92,14 @@ pub struct NewDelivery {
     /// The exact text.
     pub body: String,
     /// `intended` when the agent is called next, `waiting` when a manager released it and
-    /// `deliver` will take it up, `suppressed` from the start.
+    /// `deliver` will take it up, `held` or `suppressed` from the start.
     pub status: DeliveryStatus,
+    /// The gate's, for `intended`; the database refuses that status without one.
+    pub permit: Option<Permit>,
+    /// For `held`.
+    pub held: Option<Held>,
+    /// Why it is `suppressed`.
+    pub error: Option<String>,
     /// See `TurnFacts`.
     pub newest_known_message: i64,
     /// Where the manager waits.
@@ -90,15 +112,20 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDelivery]) -> Result<(), 
     sqlx::query(
         "insert into deliveries
            (id, response_queue_id, workflow_id, conversation_id, phone_number, kind, body, status,
-            attempts, newest_known_message, reply_subject, intended_at, created_at)
+            attempts, newest_known_message, reply_subject, intended_at, created_at, last_error,
+            not_before, released, permit_id, permit_rules, permit_inputs, permitted_at)
          select id, draft, workflow, conversation, phone, kind, body, status,
-                (status = 'intended')::integer, known, reply, at, at
+                (status = 'intended')::integer, known, reply, at, at, error,
+                not_before, released, permit, string_to_array(rules, ','), inputs, permitted
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::text[], $9::bigint[], $10::text[], $11::timestamptz[])
-           as t(id, draft, workflow, conversation, phone, kind, body, status, known, reply, at)",
+                     $7::text[], $8::text[], $9::bigint[], $10::text[], $11::timestamptz[],
+                     $12::text[], $13::timestamptz[], $14::jsonb[], $15::uuid[], $16::text[],
+                     $17::bytea[], $18::timestamptz[])
+           as t(id, draft, workflow, conversation, phone, kind, body, status, known, reply, at,
+                error, not_before, released, permit, rules, inputs, permitted)",
     )
     .bind(column(rows, |r| r.id.0))
-    .bind(column(rows, |r| r.draft_id.0))
+    .bind(column(rows, |r| r.draft_id.map(|draft| draft.0)))
     .bind(column(rows, |r| r.workflow_id.0))
     .bind(column(rows, |r| r.conversation_id.as_str()))
     .bind(column(rows, |r| r.phone.as_str()))
@@ -108,9 +135,22 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDelivery]) -> Result<(), 
     .bind(column(rows, |r| r.newest_known_message))
     .bind(column(rows, |r| r.reply_subject.as_deref()))
     .bind(column(rows, |r| r.at))
+    .bind(column(rows, |r| r.error.as_deref()))
+    .bind(column(rows, |r| r.held.as_ref().map(|h| h.not_before)))
+    .bind(column(rows, |r| r.held.as_ref().map(|h| Json(&h.released))))
+    .bind(column(rows, |r| r.permit.as_ref().map(Permit::id)))
+    .bind(column(rows, |r| rules_of(r.permit.as_ref())))
+    .bind(column(rows, |r| {
+        r.permit.as_ref().map(|p| p.inputs().as_slice())
+    }))
+    .bind(column(rows, |r| r.permit.as_ref().map(Permit::at)))
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+fn rules_of(permit: Option<&Permit>) -> Option<String> {
+    permit.map(|permit| permit.rules().join(","))
 }
 
 /// What the agent said, or what we are about to do again.
@@ -120,8 +160,10 @@ pub struct DeliveryUpdate {
     pub id: DeliveryId,
     /// Where it stands now.
     pub status: DeliveryStatus,
-    /// A further attempt begins: its intent.
-    pub attempt_begins: bool,
+    /// A further attempt begins, with the gate's permit for it: its intent.
+    pub permit: Option<Permit>,
+    /// For `held`.
+    pub held: Option<Held>,
     /// The agent's row.
     pub sms_message_id: Option<String>,
     /// The provider's id.
@@ -138,7 +180,8 @@ impl DeliveryUpdate {
         Self {
             id,
             status,
-            attempt_begins: false,
+            permit: None,
+            held: None,
             sms_message_id: None,
             twilio_sid: None,
             error: None,
@@ -151,23 +194,38 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[DeliveryUpdate]) -> Result<(
     sqlx::query(
         "update deliveries d set
            status = u.status,
-           attempts = d.attempts + u.again::integer,
-           intended_at = case when u.again then u.at else d.intended_at end,
+           attempts = d.attempts + (u.permit is not null)::integer,
+           intended_at = case when u.permit is not null then u.at else d.intended_at end,
+           permit_id = coalesce(u.permit, d.permit_id),
+           permit_rules = coalesce(string_to_array(u.rules, ','), d.permit_rules),
+           permit_inputs = coalesce(u.inputs, d.permit_inputs),
+           permitted_at = case when u.permit is not null then u.at else d.permitted_at end,
+           not_before = coalesce(u.not_before, d.not_before),
+           released = coalesce(u.released, d.released),
            sms_message_id = coalesce(u.message, d.sms_message_id),
            twilio_sid = coalesce(u.sid, d.twilio_sid),
            last_error = coalesce(u.error, d.last_error),
-           finished_at = case when u.status in ('intended', 'waiting') then null else u.at end
-         from unnest($1::uuid[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::text[],
-                     $7::timestamptz[]) as u(id, status, again, message, sid, error, at)
+           finished_at = case when u.status in ('intended', 'waiting', 'held') then null else u.at end
+         from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+                     $7::timestamptz[], $8::text[], $9::bytea[], $10::timestamptz[], $11::jsonb[])
+           as u(id, status, permit, message, sid, error, at, rules, inputs, not_before, released)
          where d.id = u.id",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.status.as_str()))
-    .bind(column(rows, |r| r.attempt_begins))
+    .bind(column(rows, |r| r.permit.as_ref().map(Permit::id)))
     .bind(column(rows, |r| r.sms_message_id.as_deref()))
     .bind(column(rows, |r| r.twilio_sid.as_deref()))
     .bind(column(rows, |r| r.error.as_deref()))
     .bind(column(rows, |r| r.at))
+    .bind(column(rows, |r| rules_of(r.permit.as_ref())))
+    .bind(column(rows, |r| {
+        r.permit.as_ref().map(|p| p.inputs().as_slice())
+    }))
+    .bind(column(rows, |r| r.held.as_ref().map(|h| h.not_before)))
+    .bind(column(rows, |r| {
+        r.held.as_ref().map(|h| Json(&h.released))
+    }))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -179,7 +237,7 @@ pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
     /// The draft it came from.
-    pub draft_id: DraftId,
+    pub draft_id: Option<DraftId>,
     /// Its conversation.
     pub conversation_id: ConversationId,
     /// Where it stands.
@@ -200,13 +258,17 @@ pub struct Delivery {
     pub intended_at: DateTime<Utc>,
     /// When it was released.
     pub created_at: DateTime<Utc>,
+    /// Until when it waits, or waited.
+    pub not_before: Option<DateTime<Utc>>,
 }
 
 fn from_row(row: &PgRow) -> Result<Delivery, sqlx::Error> {
     let status: String = row.try_get("status")?;
     Ok(Delivery {
         id: DeliveryId(row.try_get("id")?),
-        draft_id: DraftId(row.try_get("response_queue_id")?),
+        draft_id: row
+            .try_get::<Option<Uuid>, _>("response_queue_id")?
+            .map(DraftId),
         conversation_id: ConversationId::from_stored(row.try_get("conversation_id")?),
         status: DeliveryStatus::parse(&status)
             .ok_or_else(|| sqlx::Error::Decode(format!("unknown status {status}").into()))?,
@@ -218,12 +280,13 @@ fn from_row(row: &PgRow) -> Result<Delivery, sqlx::Error> {
         reply_subject: row.try_get("reply_subject")?,
         intended_at: row.try_get("intended_at")?,
         created_at: row.try_get("created_at")?,
+        not_before: row.try_get("not_before")?,
     })
 }
 
 const COLUMNS: &str =
     "id, response_queue_id, conversation_id, status, attempts, newest_known_message,
-    sms_message_id, twilio_sid, last_error, reply_subject, intended_at, created_at";
+    sms_message_id, twilio_sid, last_error, reply_subject, intended_at, created_at, not_before";
 
 /// All deliveries of conversations that are not finished, and those with the given ids.
 pub(super) async fn unfinished_or(
@@ -234,7 +297,7 @@ pub(super) async fn unfinished_or(
     let sql = format!(
         "select {COLUMNS} from deliveries
          where id = any($2)
-            or (conversation_id = any($1) and status in ('intended', 'waiting'))"
+            or (conversation_id = any($1) and status in ('intended', 'waiting', 'held'))"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(conversations)
@@ -280,4 +343,36 @@ pub async fn of_drafts(pool: &PgPool, drafts: &[Uuid]) -> Result<Vec<Delivery>, 
         .fetch_all(pool)
         .await?;
     rows.iter().map(from_row).collect()
+}
+
+/// A held text whose time has come.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Which.
+    pub id: DeliveryId,
+    /// Since when.
+    pub not_before: DateTime<Utc>,
+    /// The release, word for word.
+    pub released: Value,
+}
+
+/// Held texts that may be asked for again, the longest due first.
+pub async fn due(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select id, not_before, released from deliveries
+         where status = 'held' and not_before <= $1 order by not_before limit $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Due {
+                id: DeliveryId(row.try_get("id")?),
+                not_before: row.try_get("not_before")?,
+                released: row.try_get("released")?,
+            })
+        })
+        .collect()
 }

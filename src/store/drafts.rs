@@ -11,7 +11,7 @@ use super::texts::joined;
 use super::{Tx, column};
 use crate::domain::{
     Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, PlanId,
-    RoutingReason, TenantId, WorkflowId,
+    RoutingReason, TenantContext, TenantId, WorkflowId,
 };
 use crate::events::{Neighbour, ReplyDrafted};
 
@@ -281,6 +281,11 @@ impl Draft {
     /// Whether a manager may still decide about it without overriding anything.
     pub fn is_pending(&self) -> bool {
         self.status == "pending"
+    }
+
+    /// The tenant as the Monitor knew them when it was written.
+    pub fn tenant_context(&self) -> Option<TenantContext> {
+        serde_json::from_value(self.context.get("tenant")?.clone()).ok()
     }
 
     /// The neighbours by their type.

@@ -10,7 +10,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use crate::domain::{ConversationId, WorkflowId};
 
 /// The types of events (`http-api.md` §6.2), in the contract's order.
-pub const TYPES: [&str; 15] = [
+pub const TYPES: [&str; 16] = [
     "message_received",
     "step",
     "upstream_call",
@@ -26,6 +26,7 @@ pub const TYPES: [&str; 15] = [
     "retry",
     "dead_letter",
     "consent",
+    "hold",
 ];
 
 /// What a timeline is narrowed to.
@@ -84,6 +85,7 @@ const EVENTS: &str = "
     select s.id::text, coalesce(s.completed_at, s.started_at), 1,
            case
              when s.step_name = 'response_sent' and s.status = 'completed' then 'message_sent'
+             when s.step_name = 'response_sent' and s.status = 'skipped' then 'decision'
              when s.step_name = 'response_sent' then 'delivery_failed'
              when s.step_name = 'escalated' and s.output_data ? 'resolved' then 'escalation_resolved'
              when s.step_name = 'escalated' and s.output_data ? 'assigned' then 'step'
@@ -120,8 +122,21 @@ const EVENTS: &str = "
   union all
     select c.id::text, c.at, 2, 'consent',
            case when c.opted_out then 'opted_out' else 'opted_in' end, c.workflow_id,
-           'tenant', 'completed', null, null, jsonb_build_object('source', c.source)
-    from consent_history c where c.conversation_id = (select id from asked)
+           coalesce(c.entered_by, 'tenant'), 'completed', null, null,
+           jsonb_build_object('source', c.source, 'note', c.note)
+    -- Wherever it was said: it holds for the number.
+    from consent_history c where c.phone_number = (select phone_number from number)
+  union all
+    select h.id::text || event.suffix, event.at, 2, 'hold', event.name, h.workflow_id, event.actor,
+           'completed', null, null,
+           jsonb_build_object('kind', h.kind, 'hold_id', 'hold_' || h.id, 'reason', event.reason)
+    from holds h
+    cross join lateral (values ('', h.placed_at, 'placed', h.placed_by, h.reason),
+                               ('/lifted', h.lifted_at, 'lifted', h.lifted_by, h.lift_reason))
+      as event(suffix, at, name, actor, reason)
+    where event.at is not null
+      and (h.phone_number = (select phone_number from number)
+           or h.tenant_id = (select tenant_id from number))
   union all
     select 'dl_' || d.id, d.created_at, 3, 'dead_letter', d.reason, d.workflow_id, 'system',
            d.status, null, null,
@@ -136,7 +151,10 @@ fn select(
 ) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("with asked as (select ");
     sql.push_bind(conversation.as_str().to_owned())
-        .push("::text as id) select ")
+        .push(
+            "::text as id), number as (select phone_number, tenant_id from conversations
+             where id = (select id from asked)) select ",
+        )
         .push(what)
         .push(" from (")
         .push(EVENTS)

@@ -57,15 +57,18 @@ async fn a_manager_may_send_another_text() {
     .await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["queue_status"], "modified");
-    assert_eq!(answer["final_response"], "Please call us.");
-    assert_eq!(world.texts_to("c1"), ["Please call us."]);
+    // The first text of a conversation says who we are and how to stop it (`rules.md` R27).
+    let introduced = "Please call us.\nProperty Management. Reply STOP to stop texts.";
+    assert_eq!(answer["final_response"], introduced);
+    assert_eq!(world.texts_to("c1"), [introduced]);
     let id = waiting(&world, "c2").await;
     let (_, answer) = decide(
         &world,
         json!({"id": format!("resp_{id}"), "action": "approve", "approved_text": "Ok."}),
     )
     .await;
-    assert_eq!(answer["final_response"], "Ok.");
+    let final_response = answer["final_response"].as_str().unwrap();
+    assert!(final_response.starts_with("Ok.\n"), "{final_response}");
     world.finish(2).await;
 }
 

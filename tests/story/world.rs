@@ -150,6 +150,9 @@ impl World {
             ("SMS_LOOK_AFTER_SECONDS", "3.5"),
             ("SYNC_BUDGET_MS", "8000"),
             ("SHUTDOWN_SECONDS", "5"),
+            ("WAKE_SECONDS", "0.2"),
+            // Stories are told at any hour; those about hours say so.
+            ("CONTACT_HOURS", "off"),
         ]
         .into_iter()
         .map(|(k, v)| (k.to_owned(), v.to_owned()))

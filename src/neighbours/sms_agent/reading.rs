@@ -110,6 +110,7 @@ pub(super) fn send_answer(status: u16, after: Option<Duration>, body: Option<Val
             reason: "configuration",
             detail,
         },
+        (400..=499, _) if body.as_ref().is_some_and(says_opted_out) => SendResult::OptedOut,
         (401 | 403, None) => SendResult::Refused {
             reason: "configuration",
             detail,
@@ -119,6 +120,30 @@ pub(super) fn send_answer(status: u16, after: Option<Duration>, body: Option<Val
             detail,
         },
         _ => SendResult::Unclear(detail),
+    }
+}
+
+/// Whether the provider refused because the number has opted out there: Twilio's error 21610, as a
+/// code anywhere in the agent's envelope or quoted in its sentence.
+fn says_opted_out(body: &Value) -> bool {
+    const CODE: &str = "21610";
+    match body {
+        Value::Number(number) => number.to_string() == CODE,
+        Value::String(text) => text
+            .split(|c: char| !c.is_ascii_digit())
+            .any(|digits| digits == CODE),
+        Value::Array(items) => items.iter().any(says_opted_out),
+        Value::Object(fields) => fields
+            .iter()
+            // Our own text comes back in some answers, and ids are only numbers.
+            .filter(|(name, _)| {
+                !matches!(
+                    name.as_str(),
+                    "id" | "correlation_id" | "body" | "input" | "to"
+                )
+            })
+            .any(|(_, value)| says_opted_out(value)),
+        Value::Null | Value::Bool(_) => false,
     }
 }
 
@@ -214,6 +239,7 @@ mod tests {
             SendResult::NotSent { .. } => "not sent",
             SendResult::Unclear(_) => "unclear",
             SendResult::Refused { reason, .. } => reason,
+            SendResult::OptedOut => "opted out",
         };
         let cases = [
             (
@@ -222,6 +248,24 @@ mod tests {
                 "accepted",
             ),
             (200, Some(json!({})), "accepted"),
+            (
+                400,
+                Some(
+                    json!({"error": {"message": "Attempt to send to unsubscribed recipient",
+                    "details": {"category": "permanent", "status_code": 400, "provider_code": 21610}}}),
+                ),
+                "opted out",
+            ),
+            (
+                400,
+                Some(json!({"detail": "Twilio error 21610: unsubscribed recipient"})),
+                "opted out",
+            ),
+            (
+                400,
+                Some(json!({"id": 21610, "detail": "body must not be empty"})),
+                "permanent_failure",
+            ),
             (202, None, "unclear"),
             (
                 400,

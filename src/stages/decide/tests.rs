@@ -12,6 +12,7 @@ use crate::stages::testing::{
 fn stage() -> Decide {
     Decide {
         handover: testing::handover(),
+        gate: testing::gate(),
     }
 }
 
@@ -28,6 +29,7 @@ fn command(action: DecisionAction) -> ApprovalDecided {
         manager_id: Some("manager-001".to_owned()),
         notes: None,
         override_superseded: false,
+        override_reason: None,
     }
 }
 

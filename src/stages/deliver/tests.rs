@@ -32,6 +32,7 @@ fn stage() -> Deliver {
             retry_base: Duration::from_secs(1),
         },
         handover: testing::handover(),
+        gate: testing::gate(),
     }
 }
 
@@ -39,21 +40,32 @@ fn stage() -> Deliver {
 fn released(kind: DeliveryKind) -> Event {
     incoming(
         10,
-        ReplyApproved {
-            delivery_id: delivery_id(),
-            draft_id: draft_id(),
-            workflow_id: workflow(1),
-            conversation_id: testing::conversation_id(),
-            turn: 1,
-            phone_number: phone(),
-            tenant_id: Some(testing::tenant_id()),
-            text: "You owe $567.00.".to_owned(),
-            kind,
-            released_by: None,
-            newest_known_message: 7,
-            override_superseded: false,
+        Release {
+            woken: false,
+            reply: reply(kind),
         },
     )
+}
+
+fn reply(kind: DeliveryKind) -> ReplyApproved {
+    ReplyApproved {
+        delivery_id: delivery_id(),
+        draft_id: (!kind.is_fixed()).then(draft_id),
+        workflow_id: workflow(1),
+        conversation_id: testing::conversation_id(),
+        turn: 1,
+        phone_number: phone(),
+        tenant_id: Some(testing::tenant_id()),
+        text: "You owe $567.00.".to_owned(),
+        kind,
+        released_by: None,
+        newest_known_message: 7,
+        override_superseded: false,
+        property: None,
+        balance: None,
+        overridden: None,
+        answers_text_of: None,
+    }
 }
 
 fn knowing(delivery: Delivery) -> Case {
@@ -72,13 +84,13 @@ fn taken_over_from_decide() -> Delivery {
 }
 
 fn decide(kind: DeliveryKind, case: &Case, now: DateTime<Utc>) -> Decision {
-    let decision = stage().decide(&released(kind), &(), case, now);
+    let decision = stage().decide(&released(kind), &Balance::NotAsked, case, now);
     assert_no_row_twice(&decision);
     decision
 }
 
 fn conclude(kind: DeliveryKind, result: EffectResult, case: &Case, now: DateTime<Utc>) -> Decision {
-    let decision = stage().conclude(&released(kind), &(), &result, case, now);
+    let decision = stage().conclude(&released(kind), &Balance::NotAsked, &result, case, now);
     assert_no_row_twice(&decision);
     decision
 }

@@ -2,22 +2,23 @@
 
 use chrono::{DateTime, Utc};
 
-use super::heard::{Heard, OptOut};
+use super::heard::Heard;
+use super::stopped::suppressed;
 use super::{Event, content_key};
 use crate::domain::{
     Action, ConversationId, EscalationType, OpenText, Outcome, StepName, WorkflowId,
     WorkflowStatus, WorkflowType,
 };
 use crate::engine::{Decision, Reply};
-use crate::events::{ApprovalSuperseded, ConsentRevoked, SmsReceived, Turn, TurnOpened};
+use crate::events::{ApprovalSuperseded, SmsReceived, Turn, TurnOpened};
+use crate::rules::gate::Gate;
 use crate::stages::handover::{Handover, HandoverSettings};
-use crate::store::consents::ConsentChange;
+use crate::store::Case;
 use crate::store::conversations::{Conversation, ConversationUpdate};
 use crate::store::drafts::DraftUpdate;
 use crate::store::steps::Step;
 use crate::store::texts::{NewText, TextsMoved};
 use crate::store::workflows::{NewWorkflow, WorkflowUpdate};
-use crate::store::{Case, Change};
 
 /// Bytes of open texts a turn may have. Every stage adds facts and a draft to them, and the server
 /// takes no message above 256 KB.
@@ -29,35 +30,41 @@ pub(super) struct Arrived<'a> {
     pub(super) heard: &'a Heard,
     pub(super) case: &'a Case,
     pub(super) conversation: &'a Conversation,
+    pub(super) gate: &'a Gate,
+    pub(super) handover: &'a HandoverSettings,
     pub(super) now: DateTime<Utc>,
 }
 
 impl Arrived<'_> {
-    fn sms(&self) -> &SmsReceived {
+    pub(super) fn sms(&self) -> &SmsReceived {
         &self.event.body
     }
 
-    fn id(&self) -> &ConversationId {
+    pub(super) fn id(&self) -> &ConversationId {
         &self.sms().conversation_id
     }
 
-    fn workflow(&self) -> WorkflowId {
+    pub(super) fn workflow(&self) -> WorkflowId {
         WorkflowId(self.event.envelope.id.row("workflow"))
     }
 
-    fn next_turn(&self) -> i64 {
+    pub(super) fn next_turn(&self) -> i64 {
         self.conversation.turn + 1
     }
 
     /// The text and its workflow are stored, whatever becomes of them.
-    fn stored(&self) -> Decision {
+    pub(super) fn stored(&self) -> Decision {
+        self.stored_in(self.next_turn())
+    }
+
+    pub(super) fn stored_in(&self, turn: i64) -> Decision {
         let (sms, envelope) = (self.sms(), &self.event.envelope);
         let stored = Decision::done()
             .change(NewText {
                 id: envelope.id,
                 conversation_id: sms.conversation_id.clone(),
                 workflow_id: self.workflow(),
-                turn: self.next_turn(),
+                turn,
                 arrival: envelope.arrival,
                 idempotency_key: sms.message_sid.clone(),
                 content_key: content_key(sms),
@@ -76,7 +83,7 @@ impl Arrived<'_> {
                 tenant_id: sms.tenant_id.clone(),
                 kind: WorkflowType::SmsProcessing,
                 phone: Some(sms.phone_number.clone()),
-                turn: self.next_turn(),
+                turn,
                 correlation_id: envelope.correlation_id.clone(),
                 reply_subject: envelope
                     .reply_subject
@@ -100,7 +107,7 @@ impl Arrived<'_> {
         }))
     }
 
-    fn conversation_update(&self) -> ConversationUpdate {
+    pub(super) fn conversation_update(&self) -> ConversationUpdate {
         ConversationUpdate {
             last_inbound_at: Some(self.event.envelope.received_at),
             tenant_id: self.sms().tenant_id.clone(),
@@ -110,7 +117,7 @@ impl Arrived<'_> {
 
     /// Opens a turn, or replaces the open one: the newest text's workflow carries it and answers
     /// all open texts, in the order they arrived.
-    pub(super) fn open_turn(&self, settings: &HandoverSettings) -> Decision {
+    pub(super) fn open_turn(&self) -> Decision {
         let own = OpenText {
             workflow_id: self.workflow(),
             content: self.sms().content.clone(),
@@ -124,7 +131,7 @@ impl Arrived<'_> {
         texts.sort_by_key(|text| text.arrival);
         let bytes: usize = texts.iter().map(|text| text.content.len()).sum();
         if bytes > MOST_OPEN_BYTES {
-            return self.too_much(settings);
+            return self.too_much();
         }
         // Not always our own: a text may be overtaken on its way to us.
         let carrier = texts
@@ -148,18 +155,20 @@ impl Arrived<'_> {
             texts,
             after_send: false,
         };
+        // What it causes holds from this commit on; the turn goes its way to a person.
         self.stored()
             .change(ConversationUpdate {
                 open_turn: Some((turn.number, carrier)),
                 ..self.conversation_update()
             })
             .and(self.replace_open_turn(carrier))
+            .and(self.holds())
             .emit(&TurnOpened { turn }, self.id(), carrier)
     }
 
     /// More unanswered text than a draft can answer, or an event can carry: a person reads it.
-    fn too_much(&self, settings: &HandoverSettings) -> Decision {
-        let mut handover = self.handover(EscalationType::Manual);
+    fn too_much(&self) -> Decision {
+        let mut handover = self.handing_over(EscalationType::Manual);
         handover.reason = "The tenant has written more than one reply can answer.".to_owned();
         self.stored()
             .change(ConversationUpdate {
@@ -168,12 +177,12 @@ impl Arrived<'_> {
                 ..self.conversation_update()
             })
             .and(self.replace_open_turn(self.workflow()))
-            .and(handover.raise(settings, self.now))
+            .and(handover.raise(self.handover, self.now))
             .change(self.escalated(&handover))
             .reply(Reply::Workflow(self.workflow()))
     }
 
-    fn escalated(&self, handover: &Handover<'_>) -> WorkflowUpdate {
+    pub(super) fn escalated(&self, handover: &Handover<'_>) -> WorkflowUpdate {
         WorkflowUpdate {
             action: Some(Action::Escalated),
             outcome: Some(Outcome::Escalated),
@@ -188,7 +197,7 @@ impl Arrived<'_> {
     }
 
     /// What an open turn leaves behind when `carrier` takes over its texts.
-    fn replace_open_turn(&self, carrier: WorkflowId) -> Decision {
+    pub(super) fn replace_open_turn(&self, carrier: WorkflowId) -> Decision {
         if !self.conversation.turn_open {
             return Decision::nothing("no turn was open");
         }
@@ -242,7 +251,7 @@ impl Arrived<'_> {
     }
 
     /// Closes an open turn without an answer.
-    fn close_open_turn(&self) -> Decision {
+    pub(super) fn close_open_turn(&self) -> Decision {
         let closed = Decision::done().change(ConversationUpdate {
             open_turn: Some((self.next_turn(), self.workflow())),
             close_turn: true,
@@ -265,75 +274,7 @@ impl Arrived<'_> {
         }
     }
 
-    /// Nothing may be texted to this number.
-    pub(super) fn suppress(&self) -> Decision {
-        self.stored()
-            .and(self.close_open_turn())
-            .change(suppressed(self.workflow(), self.now))
-            .reply(Reply::Workflow(self.workflow()))
-    }
-
-    /// Takes effect with this commit: whatever is drafted or waiting is never sent.
-    pub(super) fn opt_out(&self, how: OptOut, settings: &HandoverSettings) -> Decision {
-        let decision = self.suppress().and(self.revoke(how));
-        // Their own words want a person's eyes: it may be more than an opt-out (§12.15).
-        if how == OptOut::Keyword {
-            return decision;
-        }
-        let handover = self.handover(EscalationType::OptOut);
-        let mut decision = decision.and(handover.raise(settings, self.now));
-        for change in &mut decision.changes {
-            if let Change::Workflow(update) = change
-                && update.id == self.workflow()
-            {
-                update.escalation = Some(handover.id());
-            }
-        }
-        decision
-    }
-
-    /// The number may not be texted from now on.
-    fn revoke(&self, how: OptOut) -> Decision {
-        let source = match how {
-            OptOut::Keyword => "keyword",
-            OptOut::Wording => "wording",
-        };
-        let revoked = ConsentRevoked {
-            phone_number: self.sms().phone_number.clone(),
-            conversation_id: self.id().clone(),
-            workflow_id: self.workflow(),
-            source: source.to_owned(),
-            revoked_at: self.event.envelope.received_at,
-        };
-        Decision::done()
-            .change(ConsentChange {
-                id: self.event.envelope.id.row("consent"),
-                phone: self.sms().phone_number.clone(),
-                opted_out: true,
-                source,
-                conversation_id: self.id().clone(),
-                workflow_id: self.workflow(),
-                at: self.event.envelope.received_at,
-            })
-            .emit(&revoked, self.id(), self.workflow())
-    }
-
-    /// A person is told at once; no model is asked.
-    pub(super) fn crisis(&self, settings: &HandoverSettings) -> Decision {
-        let revoked = match self.heard.opt_out {
-            Some(how) => self.revoke(how),
-            None => Decision::nothing("only a call for help"),
-        };
-        let handover = self.handover(EscalationType::SelfHarm);
-        self.stored()
-            .and(self.close_open_turn())
-            .and(revoked)
-            .and(handover.raise(settings, self.now))
-            .change(self.escalated(&handover))
-            .reply(Reply::Workflow(self.workflow()))
-    }
-
-    fn handover(&self, kind: EscalationType) -> Handover<'_> {
+    pub(super) fn handing_over(&self, kind: EscalationType) -> Handover<'_> {
         Handover {
             cause: self.event.envelope.id,
             workflow: self.workflow(),
@@ -352,15 +293,5 @@ impl Arrived<'_> {
             draft: None,
             by: None,
         }
-    }
-}
-
-fn suppressed(workflow: WorkflowId, now: DateTime<Utc>) -> WorkflowUpdate {
-    WorkflowUpdate {
-        status: Some(WorkflowStatus::Completed),
-        action: Some(Action::Suppressed),
-        outcome: Some(Outcome::Suppressed),
-        ended: true,
-        ..WorkflowUpdate::of(workflow, now)
     }
 }

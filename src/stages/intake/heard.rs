@@ -1,13 +1,20 @@
 //! What matters about a text at once, out of everything the reader finds in it.
 
-use crate::domain::{EscalationType, PlanOffer};
+use crate::domain::{EscalationType, HoldKind, Language, PlanOffer};
 use crate::reading::{Keyword, Reading, Trigger};
+use crate::rules::content;
 
 /// What acts in the moment a text arrives.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Heard {
     /// The sender does not want texts.
     pub opt_out: Option<OptOut>,
+    /// The sender wants to be left alone altogether, or refuses to pay (`rules.md` R16).
+    pub cease: bool,
+    /// The text is HELP or START and nothing else.
+    pub keyword: Option<Asked>,
+    /// What the sender writes in, as far as we have words of our own in it.
+    pub language: Language,
     /// What the text contains, in the contract's order.
     pub triggers: Vec<EscalationType>,
     /// Recurring payments the sender offers.
@@ -23,9 +30,95 @@ pub enum OptOut {
     Wording,
 }
 
+/// A keyword that is answered, or acted upon, without a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// HELP, INFO, AYUDA.
+    Help,
+    /// START, UNSTOP.
+    Start,
+}
+
+/// More than an opt-out from texts: an end of all contact, and a refusal of the debt.
+const CEASE: &[&str] = &[
+    "leave me alone",
+    "leave us alone",
+    "leave my family alone",
+    "let me be",
+    "do not contact me",
+    "dont contact me",
+    "never contact me",
+    "stop contacting me",
+    "stop harassing me",
+    "cease and desist",
+    "cease all contact",
+    "cease communication",
+    "i refuse to pay",
+    "im not paying",
+    "i am not paying you",
+    "i will not pay",
+    "i wont pay",
+    "dejame en paz",
+    "dejenme en paz",
+    "deje me en paz",
+    "no me contacten",
+    "no me contacte",
+    "no me molesten",
+    "me niego a pagar",
+    "no voy a pagar",
+    "me deixa em paz",
+    "me deixe em paz",
+    "me deixem em paz",
+    "nao me contate",
+    "nao entre em contato",
+    "me recuso a pagar",
+    "nao vou pagar",
+];
+
+/// What makes a refusal something else: a condition, a day, an amount.
+const NO_REFUSAL: &[&str] = &[
+    "until",
+    "till",
+    "unless",
+    "today",
+    "tomorrow",
+    "this week",
+    "on time",
+    "late",
+    "before",
+    "all",
+    "more than",
+    "that much",
+    "hasta",
+    "hoy",
+    "manana",
+    "esta semana",
+    "tanto",
+    "todo",
+    "ate",
+    "hoje",
+    "amanha",
+    "tudo",
+];
+
 impl Heard {
+    /// Whether the number's row has to be locked to be changed.
+    pub fn changes_what_may_be_texted(&self) -> bool {
+        self.opt_out.is_some()
+            || self.cease
+            || self.keyword == Some(Asked::Start)
+            || self.holds().next().is_some()
+    }
+
+    /// The holds that the text's triggers cause.
+    pub fn holds(&self) -> impl Iterator<Item = (HoldKind, EscalationType)> + '_ {
+        let causes =
+            |trigger: &EscalationType| HoldKind::caused_by(*trigger).map(|h| (h, *trigger));
+        self.triggers.iter().filter_map(causes)
+    }
+
     /// Picks it out of a reading.
-    pub fn in_text(reading: &Reading) -> Self {
+    pub fn in_text(text: &str, reading: &Reading) -> Self {
         let opt_out = match reading.keyword {
             Some(Keyword::Stop) => Some(OptOut::Keyword),
             _ if reading.has(Trigger::OptOut) => Some(OptOut::Wording),
@@ -41,7 +134,16 @@ impl Heard {
             // The rules know weekly payments only; what a down payment changes a person decides.
             needs_review: offer.needs_review || offer.down_payment.is_some(),
         });
+        let said = |phrases: &[&str]| content::says_any(text, phrases);
+        let offers = reading.plan.is_some() || reading.promise.is_some();
         Self {
+            cease: said(CEASE) && (opt_out.is_some() || !(offers || said(NO_REFUSAL))),
+            keyword: match reading.keyword {
+                Some(Keyword::Help) => Some(Asked::Help),
+                Some(Keyword::Start) => Some(Asked::Start),
+                Some(Keyword::Stop) | None => None,
+            },
+            language: Language::parse(reading.language.code).unwrap_or_default(),
             opt_out,
             triggers,
             plan,
@@ -55,7 +157,7 @@ mod tests {
 
     fn heard(text: &str) -> Heard {
         let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 21).expect("a day");
-        Heard::in_text(&crate::reading::read(text, day))
+        Heard::in_text(text, &crate::reading::read(text, day))
     }
 
     #[test]

@@ -19,6 +19,7 @@ fn stage() -> Intake {
             dedupe_window: TimeDelta::seconds(30),
         },
         handover: testing::handover(),
+        gate: testing::gate(),
     }
 }
 
@@ -169,7 +170,7 @@ fn a_text_of_ours_is_only_noted() {
 fn what_must_be_known_depends_on_what_the_text_asks() {
     let cases = [
         (plain(), ConsentUse::Read),
-        (in_danger(), ConsentUse::Read),
+        (in_danger(), ConsentUse::Change),
         (opting_out(OptOut::Keyword), ConsentUse::Change),
         (opting_out(OptOut::Wording), ConsentUse::Change),
     ];

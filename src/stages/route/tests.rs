@@ -19,6 +19,7 @@ fn decide_with(settings: RoutingSettings, conversation: Conversation, event: &Ev
     let stage = Route {
         settings,
         handover: testing::handover(),
+        gate: testing::gate(),
     };
     let decision = stage.decide(event, &(), &case(conversation), after(5));
     assert_no_row_twice(&decision);
@@ -72,7 +73,7 @@ fn a_sure_draft_goes_to_delivery_as_it_is() {
     assert_eq!(approved.text, event.body.draft.reply);
     assert_eq!((approved.kind, approved.turn), (DeliveryKind::Auto, 1));
     assert_eq!(approved.phone_number, phone());
-    assert_eq!(approved.draft_id, draft.id);
+    assert_eq!(approved.draft_id, Some(draft.id));
     assert_eq!(approved.released_by, None);
     assert_eq!(approved.newest_known_message, 7, "a later row is ours");
     assert!(!approved.override_superseded);
@@ -203,6 +204,7 @@ fn after_an_opt_out_nobody_sends_or_reads_a_draft() {
     let stage = Route {
         settings: testing::routing(),
         handover: testing::handover(),
+        gate: testing::gate(),
     };
     // Said in another conversation of the number: in this one the turn is still open.
     let silent = Case {
@@ -230,6 +232,7 @@ fn what_may_be_texted_is_asked_for_the_turns_number() {
     let stage = Route {
         settings: testing::routing(),
         handover: testing::handover(),
+        gate: testing::gate(),
     };
     let needs = stage.needs(&drafted(0.99), &());
     assert!(needs.lock);

@@ -10,6 +10,8 @@ use crate::store::dead_letters::LetterUpdate;
 use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
 use crate::store::drafts::{DraftUpdate, NewDraft};
 use crate::store::escalations::{EscalationUpdate, NewEscalation};
+use crate::store::gate_decisions::GateDecision;
+use crate::store::holds::{LiftedHold, NewHold};
 use crate::store::notifications::SentNotification;
 use crate::store::plans::PlanSeen;
 use crate::store::steps::Step;
@@ -39,6 +41,7 @@ rows! {
     Consent(ConsentChange), NewWorkflow(NewWorkflow), Workflow(WorkflowUpdate),
     DraftUpdate(DraftUpdate), NewDraft(NewDraft), Audit(Audit), Escalation(NewEscalation),
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
+    NewHold(NewHold), LiftedHold(LiftedHold), GateDecision(GateDecision),
     Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate), LetterUpdate(LetterUpdate),
 }
 

@@ -7,15 +7,10 @@ fn an_auto_reply_leaves_when_its_intent_is_committed() {
     let decision = decide(DeliveryKind::Auto, &case(open(1, 1)), after(11));
     match decision.next {
         Next::Act(ref effect) => match &**effect {
-            Effect::SendText {
-                delivery,
-                to,
-                body,
-                intended_at,
-            } => {
-                assert_eq!((*delivery, to), (delivery_id(), &phone()));
-                assert_eq!(body, "You owe $567.00.");
-                assert_eq!(*intended_at, after(11));
+            Effect::SendText { permit } => {
+                assert_eq!((permit.delivery(), permit.to()), (delivery_id(), &phone()));
+                assert_eq!(permit.text(), "You owe $567.00.");
+                assert_eq!(permit.at(), after(11));
             }
             other => panic!("{other:?}"),
         },
@@ -41,7 +36,7 @@ fn a_managers_reply_is_sent_even_when_the_tenant_wrote_again() {
             assert!(is_send(&decision), "{:?}", decision.next);
             let intent = row::<DeliveryUpdate>(&decision);
             assert_eq!(intent.status, DeliveryStatus::Intended);
-            assert!(intent.attempt_begins);
+            assert!(intent.permit.is_some());
             // The newer text's turn is not this one's to close.
             assert!(rows::<ConversationUpdate>(&decision).is_empty());
         }
@@ -238,14 +233,14 @@ fn a_text_certainly_not_sent_is_sent_again() {
         let decision = decide(kind, &waiting, after(50));
         assert!(is_send(&decision), "{:?}", decision.next);
         let intent = row::<DeliveryUpdate>(&decision);
-        assert!(intent.attempt_begins && intent.at == after(50));
+        assert!(intent.permit.is_some() && intent.at == after(50));
         assert_eq!(intent.status, DeliveryStatus::Intended);
     }
 }
 
 #[test]
 fn the_send_is_decided_under_the_locks_an_opt_out_takes() {
-    let needs = stage().needs(&released(DeliveryKind::Auto), &());
+    let needs = stage().needs(&released(DeliveryKind::Auto), &Balance::NotAsked);
     assert!(needs.lock);
     assert_eq!(needs.consent, Some((phone(), ConsentUse::HoldToSend)));
     assert_eq!(needs.delivery, Some(delivery_id()));

@@ -98,9 +98,9 @@ impl World {
                 Change::DeliveryUpdate(update) => {
                     let row = self.delivery.as_mut().expect("a row to update");
                     row.status = update.status;
-                    row.attempts += i32::from(update.attempt_begins);
+                    row.attempts += i32::from(update.permit.is_some());
                     row.last_error = update.error.clone().or(row.last_error.take());
-                    if update.attempt_begins {
+                    if update.permit.is_some() {
                         row.intended_at = update.at;
                     }
                 }
@@ -128,7 +128,7 @@ impl World {
                     return;
                 }
                 Next::Act(effect) => match &**effect {
-                    Effect::SendText { intended_at, .. } => self.send(step.send, *intended_at),
+                    Effect::SendText { permit } => self.send(step.send, permit.at()),
                     Effect::LookForText { intended_at, .. } => self.look(step.look, *intended_at),
                     Effect::Notify(_) => panic!("no manager is asked here"),
                 },

@@ -103,7 +103,7 @@ fn an_unclear_answer_waits_for_a_look_and_nothing_else() {
         assert_eq!(waits(&decision), Duration::from_secs(32), "35 s in all");
         let known = row::<DeliveryUpdate>(&decision);
         assert_eq!(known.status, DeliveryStatus::Intended, "it may be there");
-        assert!(!known.attempt_begins, "the intent's age is the call's");
+        assert!(known.permit.is_none(), "the intent's age is the call's");
         assert!(decision.emits.is_empty());
         assert_answered(&decision, kind);
     }
@@ -116,7 +116,7 @@ fn a_text_that_is_not_there_is_sent_again() {
     let decision = conclude(DeliveryKind::Auto, not_there, &case, after(60));
     assert!(is_send(&decision));
     let intent = row::<DeliveryUpdate>(&decision);
-    assert!(intent.attempt_begins);
+    assert!(intent.permit.is_some());
     assert_eq!(
         (intent.status, intent.at),
         (DeliveryStatus::Intended, after(60))

@@ -57,7 +57,7 @@ fn a_keyword_ends_all_texting_with_this_commit() {
     assert_eq!(consent.at, testing::after(2), "from the moment of arrival");
     let revoked = decision.emitted::<ConsentRevoked>().expect("the fact");
     assert_eq!(revoked.phone_number, phone());
-    assert_eq!(revoked.workflow_id, workflow(2));
+    assert_eq!(revoked.workflow_id, Some(workflow(2)));
     assert_eq!(revoked.source, "keyword");
 
     assert_eq!(row::<NewText>(&decision).content, "STOP", "stored as ever");
