@@ -109,6 +109,8 @@ impl Config {
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
                 wake_every: env.seconds("WAKE_SECONDS", 5.0),
+                silence: TimeDelta::from_std(env.hours("ESCALATION_HOURS", 36.0))
+                    .unwrap_or(TimeDelta::MAX),
                 shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),
             },
             stages: stages(env),

@@ -15,6 +15,7 @@ mod inbound;
 mod plan;
 mod reply;
 mod retry;
+mod timer;
 mod turn;
 
 pub use approval::{
@@ -39,6 +40,7 @@ pub use reply::{
     ReplyApproved, ReplyDrafted, ReplySent,
 };
 pub use retry::{LetterResolutionRequested, RedriveRequested, RetryRequested};
+pub use timer::{ApprovalExpired, Awaited, EscalationOverdue, WorkflowDue};
 pub use turn::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
 
 use chrono::{DateTime, Utc};
@@ -193,7 +195,7 @@ events! {
     /// overtaken.
     DeliverySuppressed = "delivery.suppressed" in Story, from "deliver", to "dashboards";
     /// A person has to look.
-    EscalationRaised = "escalation.raised" in Story, from "intake, context, draft, route, decide, deliver, escalate", to "notify, dashboards";
+    EscalationRaised = "escalation.raised" in Story, from "intake, context, draft, route, decide, deliver, escalate, timer", to "notify, dashboards";
     /// Somebody wants a person to look: a command. The body is the body of
     /// `POST /orchestrate/escalate`.
     EscalationRequested = "command.escalate" in Inbound, from "bridge, other services", to "escalate";
@@ -208,6 +210,12 @@ events! {
     ResolutionRequested = "command.escalation_resolve" in Inbound, from "bridge, other services", to "escalate";
     /// Somebody takes an escalation over: a command.
     AssignmentRequested = "command.escalation_assign" in Inbound, from "bridge, other services", to "escalate";
+    /// Something has not happened in time: a decision, an answer, the end of an escalation.
+    WorkflowDue = "workflow.due" in Story, from "the alarm", to "timer";
+    /// Nobody decided about a draft in time; it may still be decided.
+    ApprovalExpired = "approval.expired" in Story, from "timer", to "dashboards";
+    /// Nobody was done with an escalation in time.
+    EscalationOverdue = "escalation.overdue" in Story, from "timer", to "notify, dashboards";
     /// A person has taken an escalation over.
     EscalationAssigned = "escalation.assigned" in Story, from "escalate", to "dashboards";
     /// An escalation is done.

@@ -27,6 +27,7 @@ use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
 use crate::stages::deliver::Deliver;
+use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
 
@@ -180,10 +181,16 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
     let rows = roles.stages.iter().filter_map(|name| Row::named(name));
     let stages = rows.map(|row| row.start(engine.clone(), &config.stages));
     let stages = futures::future::join_all(stages);
-    // Whoever sends also wakes what has to be sent.
+    // Whoever handles it also says that it is due.
     let alarm = async {
-        if roles.stages.contains(&Deliver::NAME) {
-            alarm::run(engine.clone(), config.engine.wake_every).await;
+        let settings = alarm::AlarmSettings {
+            every: config.engine.wake_every,
+            silence: config.engine.silence,
+            texts: roles.stages.contains(&Deliver::NAME),
+            timers: roles.stages.contains(&Timer::NAME),
+        };
+        if settings.texts || settings.timers {
+            alarm::run(engine.clone(), settings).await;
         }
     };
     futures::join!(stages, alarm);

@@ -15,6 +15,7 @@ pub mod retry;
 pub mod route;
 #[cfg(test)]
 mod testing;
+pub mod timer;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -126,6 +127,9 @@ stages! {
     Plan in plan, "Is there a plan, and do the rules admit it?",
         emits "payment_plan.detected",
         with |s| plan::Plan { planning: s.planning };
+    Timer in timer, "What has nobody done in time?",
+        emits "approval.expired, escalation.raised, escalation.overdue",
+        with |s| timer::Timer { handover: s.handover.clone() };
     Notify in notify, "Do the managers know?",
         emits "notification.sent",
         with |_| notify::Notify;

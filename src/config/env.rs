@@ -163,6 +163,14 @@ impl Env {
         })
     }
 
+    /// Hours, with a fraction if need be.
+    pub fn hours(&self, name: &str, default: f64) -> Duration {
+        Duration::try_from_secs_f64(self.float(name, default) * 3600.0).unwrap_or_else(|_| {
+            self.fault(name, "must be a number of hours, not negative");
+            Duration::from_secs_f64(default * 3600.0)
+        })
+    }
+
     /// Milliseconds.
     pub fn millis(&self, name: &str, default: u64) -> Duration {
         Duration::from_millis(self.number(name, default))

@@ -1,4 +1,4 @@
-//! Wakes texts that wait for an hour of the day.
+//! Says what is due: texts that waited for an hour of the day, and what nobody has done in time.
 //!
 //! The rows are the timers: nothing is lost with a process, and any number of replicas may look. Each
 //! says the same event with the same id, so the stream keeps one, and a second one would find the
@@ -14,89 +14,138 @@ use serde_json::value::to_raw_value;
 
 use super::runner::Engine;
 use crate::domain::EventId;
-use crate::events::{DeliveryDue, Entry, Event as _};
+use crate::events::{Awaited, DeliveryDue, Entry, Event, WorkflowDue};
 use crate::store::deliveries::{self, Due};
 use crate::store::handled::Kept;
+use crate::store::timers;
 
-/// The most texts that are woken at once: when the day begins, all of the night's are due.
+/// The most events at once of a kind: when the day begins, all of the night's texts are due.
 const AT_ONCE: i64 = 500;
 
 /// How long an event that was said is not said again. Longer than its way through the stage usually
 /// is, shorter than anybody should wait for a lost one.
 const SAID_FOR: TimeDelta = TimeDelta::minutes(5);
 
+/// What an alarm watches, and how often it looks.
+#[derive(Debug, Clone, Copy)]
+pub struct AlarmSettings {
+    /// `WAKE_SECONDS`.
+    pub every: Duration,
+    /// `ESCALATION_HOURS`: how long silence is no news.
+    pub silence: TimeDelta,
+    /// Texts that wait for an hour: whoever sends them wakes them.
+    pub texts: bool,
+    /// What nobody has done in time.
+    pub timers: bool,
+}
+
 /// Looks every so often until told to stop.
-pub async fn run(engine: Arc<Engine>, every: Duration) {
+pub async fn run(engine: Arc<Engine>, settings: AlarmSettings) {
     let mut said: HashMap<EventId, DateTime<Utc>> = HashMap::new();
     while !engine.stop.is_cancelled() {
         let now = engine.clock.now();
         said.retain(|_, at| now - *at < SAID_FOR);
-        if let Err(error) = wake(&engine, &mut said, now).await {
+        if let Err(error) = wake(&engine, settings, &mut said, now).await {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "waiting texts are looked for again"
+                "what is due is looked for again"
             );
         }
         tokio::select! {
             () = engine.stop.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
+            () = tokio::time::sleep(settings.every) => {}
         }
     }
 }
 
 async fn wake(
     engine: &Engine,
+    settings: AlarmSettings,
     said: &mut HashMap<EventId, DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let waiting = i64::try_from(said.len()).unwrap_or(i64::MAX);
     let limit = AT_ONCE.saturating_add(waiting);
-    let due = deliveries::due(&engine.io.db, now, limit).await?;
-    let mut events = Vec::new();
-    for due in due {
-        let id = id_of(&due);
-        if !said.contains_key(&id) {
-            events.push(event(due, id, now)?);
+    let db = &engine.io.db;
+    let mut due = Vec::new();
+    if settings.texts {
+        for text in deliveries::due(db, now, limit).await? {
+            due.push(text_due(text, now)?);
         }
     }
-    if events.is_empty() {
+    if settings.timers {
+        let mut late = timers::undecided(db, now, limit).await?;
+        late.extend(timers::unanswered(db, now, settings.silence, limit).await?);
+        late.extend(timers::unresolved(db, now, limit).await?);
+        for late in &late {
+            due.push(late_event(late, now)?);
+        }
+    }
+    due.retain(|event| !said.contains_key(&event.id));
+    if due.is_empty() {
         return Ok(());
     }
-    engine.publisher.publish(&events).await?;
-    said.extend(events.iter().map(|event| (event.id, now)));
-    tracing::info!(texts = events.len(), "their hour has come");
+    engine.publisher.publish(&due).await?;
+    said.extend(due.iter().map(|event| (event.id, now)));
+    tracing::info!(events = due.len(), "their hour has come");
     Ok(())
 }
 
 /// One per text and opening, whoever says it.
-fn id_of(due: &Due) -> EventId {
+fn text_due(due: Due, now: DateTime<Utc>) -> anyhow::Result<Kept> {
     let opening = due.not_before.timestamp_micros().to_string();
-    EventId(EventId(due.id.0).row(&opening))
-}
-
-fn event(due: Due, id: EventId, now: DateTime<Utc>) -> anyhow::Result<Kept> {
+    let id = EventId(EventId(due.id.0).row(&opening));
     let body = DeliveryDue {
         not_before: due.not_before,
         reply: serde_json::from_value(due.released)?,
     };
+    let conversation = body.reply.conversation_id.to_string();
+    let workflow = Some(body.reply.workflow_id.to_string());
+    kept(id, &body, conversation, workflow, &due.id.to_string(), now)
+}
+
+/// One per thing and moment, whoever says it.
+fn late_event(late: &WorkflowDue, now: DateTime<Utc>) -> anyhow::Result<Kept> {
+    let about = match &late.awaited {
+        Awaited::Decision(id) => id.0,
+        Awaited::Resolution(id) => id.0,
+        Awaited::Answer(_) => uuid::Uuid::new_v5(
+            &uuid::Uuid::NAMESPACE_OID,
+            late.conversation_id.as_str().as_bytes(),
+        ),
+    };
+    let id = EventId(EventId(about).row(&late.due_at.timestamp_micros().to_string()));
+    let conversation = late.conversation_id.to_string();
+    let workflow = late.workflow_id.map(|w| w.to_string());
+    kept(id, late, conversation, workflow, &about.to_string(), now)
+}
+
+fn kept<E: Event>(
+    id: EventId,
+    body: &E,
+    conversation: String,
+    workflow: Option<String>,
+    correlation: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Kept> {
     let mut headers: Vec<(String, String)> = [
         ("ce-specversion", "1.0".to_owned()),
         ("ce-id", id.to_string()),
-        ("ce-type", DeliveryDue::SUBJECT.to_owned()),
+        ("ce-type", E::SUBJECT.to_owned()),
         ("ce-source", "orchestrator/alarm".to_owned()),
         ("ce-time", now.to_rfc3339_opts(SecondsFormat::Millis, true)),
-        ("ce-subject", body.reply.conversation_id.to_string()),
-        ("ce-workflowid", body.reply.workflow_id.to_string()),
-        ("ce-correlationid", due.id.to_string()),
+        ("ce-subject", conversation),
+        ("ce-correlationid", correlation.to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec();
-    let schema = Entry::of(DeliveryDue::SUBJECT).map(Entry::data_schema);
+    let schema = Entry::of(E::SUBJECT).map(Entry::data_schema);
     headers.extend(schema.map(|schema| ("ce-dataschema".to_owned(), schema)));
+    headers.extend(workflow.map(|id| ("ce-workflowid".to_owned(), id)));
     Ok(Kept {
         id,
-        subject: DeliveryDue::SUBJECT.to_owned(),
+        subject: E::SUBJECT.to_owned(),
         headers,
-        body: to_raw_value(&body)?,
+        body: to_raw_value(body)?,
     })
 }

@@ -37,6 +37,8 @@ pub struct EngineSettings {
     pub replicas: Option<u64>,
     /// `WAKE_SECONDS`: how often texts are looked for whose hour has come.
     pub wake_every: Duration,
+    /// `ESCALATION_HOURS`: how long a tenant's silence is no news.
+    pub silence: chrono::TimeDelta,
     /// `SHUTDOWN_SECONDS`: how long work in flight may take to finish.
     pub shutdown: Duration,
 }

@@ -1,6 +1,7 @@
 //! Do the managers know?
 //!
-//! in: `approval.requested`, `escalation.raised`, `payment_plan.detected`, `workflow.failed` · out: `notification.sent`
+//! in: `approval.requested`, `escalation.raised`, `escalation.overdue`,
+//! `payment_plan.detected`, `workflow.failed` · out: `notification.sent`
 //!
 //! At least once: a second e-mail is acceptable, none is not. Never in the way of a text.
 
@@ -15,8 +16,8 @@ use self::message::message;
 use crate::domain::{ConversationId, StepName, WorkflowId};
 use crate::engine::{Decision, Effect, EffectResult, Incoming, Io, Stage, StageError};
 use crate::events::{
-    ApprovalRequested, EscalationRaised, Event, Invalid, NotificationSent, PlanDetected, Received,
-    StageInput, WorkflowFailed,
+    ApprovalRequested, EscalationOverdue, EscalationRaised, Event, Invalid, NotificationSent,
+    PlanDetected, Received, StageInput, WorkflowFailed,
 };
 use crate::neighbours::notifications::Notified;
 use crate::store::notifications::SentNotification;
@@ -33,6 +34,8 @@ pub enum Notifiable {
     Approval(Box<ApprovalRequested>),
     /// A person has to look.
     Escalation(Box<EscalationRaised>),
+    /// Nobody was done with an escalation in time.
+    Overdue(Box<EscalationOverdue>),
     /// A tenant offers a plan.
     Plan(Box<PlanDetected>),
     /// A workflow could not be finished.
@@ -43,6 +46,7 @@ impl StageInput for Notifiable {
     const SUBJECTS: &'static [&'static str] = &[
         ApprovalRequested::SUBJECT,
         EscalationRaised::SUBJECT,
+        EscalationOverdue::SUBJECT,
         PlanDetected::SUBJECT,
         WorkflowFailed::SUBJECT,
     ];
@@ -54,6 +58,9 @@ impl StageInput for Notifiable {
             }
             EscalationRaised::SUBJECT => {
                 Event::decode(body, received).map(|e| Self::Escalation(Box::new(e)))
+            }
+            EscalationOverdue::SUBJECT => {
+                Event::decode(body, received).map(|e| Self::Overdue(Box::new(e)))
             }
             PlanDetected::SUBJECT => Event::decode(body, received).map(|e| Self::Plan(Box::new(e))),
             WorkflowFailed::SUBJECT => Event::decode(body, received).map(Self::Failure),
@@ -69,6 +76,7 @@ impl Notifiable {
         match self {
             Self::Approval(e) => e.workflow_id,
             Self::Escalation(e) => e.workflow_id,
+            Self::Overdue(e) => e.workflow_id,
             Self::Plan(e) => e.workflow_id,
             Self::Failure(e) => e.workflow_id,
         }
@@ -78,6 +86,7 @@ impl Notifiable {
         match self {
             Self::Approval(e) => &e.conversation_id,
             Self::Escalation(e) => &e.conversation_id,
+            Self::Overdue(e) => &e.conversation_id,
             Self::Plan(e) => &e.conversation_id,
             Self::Failure(e) => &e.conversation_id,
         }

@@ -217,6 +217,7 @@ pub(super) fn quiet(turn: i64) -> Conversation {
         turn_open: false,
         turn_workflow: None,
         introduced: true,
+        last_outbound_at: None,
         last_inbound_at: Some(after(1)),
     }
 }

@@ -79,6 +79,8 @@ pub struct Needs {
     pub same_escalation: Option<SameEscalation>,
     /// An escalation, locked.
     pub escalation: Option<EscalationId>,
+    /// Whether the conversation has an escalation that nobody is done with.
+    pub open_escalations: bool,
     /// A workflow, with the texts it answers.
     pub workflow: Option<WorkflowId>,
     /// A dead letter, locked.
@@ -117,6 +119,8 @@ pub struct Case {
     pub same_escalation: Option<Escalation>,
     /// The escalation asked for.
     pub escalation: Option<EscalationCase>,
+    /// The conversation has an escalation that nobody is done with.
+    pub escalation_open: bool,
     /// The workflow asked for, locked.
     pub workflow: Option<Workflow>,
     /// The texts it answers, oldest first, with the turn they are in.
@@ -400,7 +404,20 @@ async fn load_escalations(
     } else {
         escalations::locked(tx, &ids).await?
     };
+    let asked: Vec<&str> = needs
+        .iter()
+        .filter(|n| n.open_escalations)
+        .filter_map(|n| n.conversation.as_ref().map(ConversationId::as_str))
+        .collect();
+    let held = if asked.is_empty() {
+        Vec::new()
+    } else {
+        escalations::open_in(tx, &asked).await?
+    };
     for (case, need) in cases.iter_mut().zip(needs) {
+        let conversation = need.conversation.as_ref().map(ConversationId::as_str);
+        case.escalation_open =
+            need.open_escalations && held.iter().any(|id| Some(id.as_str()) == conversation);
         let wanted = need.same_escalation.as_ref();
         case.same_escalation = wanted.and_then(|w| open.iter().find(|e| w.is(e)).cloned());
         let id = need.escalation;

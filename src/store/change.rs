@@ -6,7 +6,7 @@ use super::conversations::ConversationUpdate;
 use super::dead_letters::{DeadLetter, LetterUpdate};
 use super::deliveries::{DeliveryUpdate, NewDelivery};
 use super::drafts::{DraftUpdate, NewDraft};
-use super::escalations::{EscalationUpdate, NewEscalation};
+use super::escalations::{EscalationUpdate, NewEscalation, Reminded};
 use super::gate_decisions::GateDecision;
 use super::holds::{LiftedHold, NewHold};
 use super::notifications::SentNotification;
@@ -78,6 +78,8 @@ changes! {
     Escalation(NewEscalation) => escalations::insert;
     /// Somebody has an escalation, or is done with it.
     EscalationUpdate(EscalationUpdate) => escalations::update;
+    /// Managers were reminded of an escalation.
+    Reminded(Reminded) => escalations::remind;
     /// A text is about to be sent.
     NewDelivery(NewDelivery) => deliveries::insert;
     /// What the gate said.

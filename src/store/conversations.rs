@@ -26,6 +26,8 @@ pub struct Conversation {
     pub introduced: bool,
     /// The newest text from the tenant.
     pub last_inbound_at: Option<DateTime<Utc>>,
+    /// The newest text of ours.
+    pub last_outbound_at: Option<DateTime<Utc>>,
 }
 
 impl Conversation {
@@ -64,6 +66,8 @@ pub struct ConversationUpdate {
     pub last_outbound_at: Option<DateTime<Utc>>,
     /// The tenant, when it became known.
     pub tenant_id: Option<TenantId>,
+    /// The text of ours after which silence was noticed.
+    pub silence_noted_at: Option<DateTime<Utc>>,
     /// A text that names the company and the way out leaves now.
     pub introduced_at: Option<DateTime<Utc>>,
     /// The SMS Agent's own number for it.
@@ -81,6 +85,7 @@ impl ConversationUpdate {
             last_inbound_at: None,
             last_outbound_at: None,
             tenant_id: None,
+            silence_noted_at: None,
             introduced_at: None,
             agent_conversation_id: None,
         }
@@ -109,6 +114,7 @@ pub(super) fn from_row(row: &PgRow) -> Result<Conversation, sqlx::Error> {
             .map(WorkflowId),
         introduced: row.try_get("introduced")?,
         last_inbound_at: row.try_get("last_inbound_at")?,
+        last_outbound_at: row.try_get("last_outbound_at")?,
     })
 }
 
@@ -131,7 +137,7 @@ pub(super) async fn ensure(tx: &mut Tx<'_>, rows: &[NewConversation]) -> Result<
 pub(super) async fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversation>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id,
-                introduced_at is not null as introduced, last_inbound_at
+                introduced_at is not null as introduced, last_inbound_at, last_outbound_at
          from conversations where id = any($1) order by id for no key update",
     )
     .bind(ids)
@@ -143,7 +149,7 @@ pub(super) async fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversati
 pub(super) async fn read(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversation>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, phone_number, tenant_id, turn, turn_open, turn_workflow_id,
-                introduced_at is not null as introduced, last_inbound_at
+                introduced_at is not null as introduced, last_inbound_at, last_outbound_at
          from conversations where id = any($1)",
     )
     .bind(ids)
@@ -166,10 +172,13 @@ pub(super) async fn update(
            last_outbound_at = greatest(c.last_outbound_at, u.outbound_at),
            tenant_id = coalesce(u.tenant, c.tenant_id),
            introduced_at = coalesce(c.introduced_at, u.introduced),
+           silence_noted_at = coalesce(u.silence, c.silence_noted_at),
            sms_agent_conversation_id = coalesce(u.agent, c.sms_agent_conversation_id)
          from unnest($1::text[], $2::bigint[], $3::uuid[], $4::boolean[], $5::timestamptz[],
-                     $6::timestamptz[], $7::text[], $8::bigint[], $9::uuid[], $10::timestamptz[])
-           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent, carrier, introduced)
+                     $6::timestamptz[], $7::text[], $8::bigint[], $9::uuid[], $10::timestamptz[],
+                     $11::timestamptz[])
+           as u(id, turn, workflow, closing, inbound_at, outbound_at, tenant, agent, carrier, introduced,
+                silence)
          where c.id = u.id",
     )
     .bind(column(rows, |r| r.id.as_str()))
@@ -184,9 +193,23 @@ pub(super) async fn update(
     .bind(column(rows, |r| r.agent_conversation_id))
     .bind(column(rows, |r| r.only_if_carried_by.map(|w| w.0)))
     .bind(column(rows, |r| r.introduced_at))
+    .bind(column(rows, |r| r.silence_noted_at))
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// The number a conversation was opened with.
+pub async fn phone_of(
+    pool: &sqlx::PgPool,
+    id: &ConversationId,
+) -> Result<Option<Phone>, sqlx::Error> {
+    let phone: Option<String> =
+        sqlx::query_scalar("select phone_number from conversations where id = $1")
+            .bind(id.as_str())
+            .fetch_optional(pool)
+            .await?;
+    Ok(phone.map(Phone::from_stored))
 }
 
 /// Whether a conversation was ever seen.

@@ -52,6 +52,7 @@ impl NewEscalation {
             metadata: self.metadata.clone(),
             created_at: raised.raised_at,
             resolved_at: None,
+            reminded: false,
         }
     }
 
@@ -136,6 +137,41 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[EscalationUpdate]) -> Result
     Ok(())
 }
 
+/// Managers were reminded of an escalation.
+#[derive(Debug, Clone, Copy)]
+pub struct Reminded {
+    /// Which.
+    pub id: EscalationId,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+pub(super) async fn remind(tx: &mut Tx<'_>, rows: &[Reminded]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update escalation_events e set reminded_at = u.at
+         from unnest($1::uuid[], $2::timestamptz[]) as u(id, at) where e.id = u.id",
+    )
+    .bind(column(rows, |r| r.id.0))
+    .bind(column(rows, |r| r.at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Which conversations have an escalation that nobody is done with.
+pub(super) async fn open_in(
+    tx: &mut Tx<'_>,
+    conversations: &[&str],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select distinct conversation_id from escalation_events
+         where conversation_id = any($1) and status <> 'resolved'",
+    )
+    .bind(conversations)
+    .fetch_all(&mut **tx)
+    .await
+}
+
 /// An escalation as stored.
 #[derive(Debug, Clone)]
 pub struct Escalation {
@@ -177,12 +213,14 @@ pub struct Escalation {
     pub created_at: DateTime<Utc>,
     /// When it was done.
     pub resolved_at: Option<DateTime<Utc>>,
+    /// Managers were reminded of it.
+    pub reminded: bool,
 }
 
 const COLUMNS: &str =
     "id, workflow_id, conversation_id, tenant_id, tenant_name, phone_number, escalation_type,
     severity, reason, auto_detected, status, escalated_by, assigned_to, handled_by, resolution,
-    response_queue_id, metadata, created_at, resolved_at";
+    response_queue_id, metadata, created_at, resolved_at, reminded_at is not null as reminded";
 
 fn from_row(row: &PgRow) -> Result<Escalation, sqlx::Error> {
     let kind: String = row.try_get("escalation_type")?;
@@ -210,6 +248,7 @@ fn from_row(row: &PgRow) -> Result<Escalation, sqlx::Error> {
         metadata: row.try_get::<Json<Value>, _>("metadata")?.0,
         created_at: row.try_get("created_at")?,
         resolved_at: row.try_get("resolved_at")?,
+        reminded: row.try_get("reminded")?,
     })
 }
 

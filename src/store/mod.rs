@@ -24,6 +24,7 @@ pub mod pool;
 pub mod steps;
 pub mod texts;
 pub mod timeline;
+pub mod timers;
 pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};

@@ -88,7 +88,7 @@ const EVENTS: &str = "
              when s.step_name = 'response_sent' and s.status = 'skipped' then 'decision'
              when s.step_name = 'response_sent' then 'delivery_failed'
              when s.step_name = 'escalated' and s.output_data ? 'resolved' then 'escalation_resolved'
-             when s.step_name = 'escalated' and s.output_data ? 'assigned' then 'step'
+             when s.step_name = 'escalated' and s.output_data ?| array['assigned', 'reminded'] then 'step'
              when s.step_name = 'escalated' then 'escalation_created'
              when s.step_name in ('tenant_context_loaded', 'conversation_history_loaded')
                then 'upstream_call'

@@ -28,4 +28,5 @@ mod retries;
 mod roles;
 mod settings;
 mod timeline;
+mod timers;
 mod topology;

@@ -1,8 +1,8 @@
 //! A service of one's own in a world of one's own: database, subject prefix, neighbours, ports.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use orchestrator::config::{Config, Env};
@@ -57,6 +57,7 @@ pub(crate) struct World {
     settings: Vec<(String, String)>,
     database: String,
     finished: bool,
+    ahead: Arc<AtomicI64>,
 }
 
 /// What a test changes before the service starts.
@@ -170,6 +171,7 @@ impl World {
             settings: all,
             database: name,
             finished: false,
+            ahead: Arc::default(),
         }
     }
 
@@ -201,7 +203,11 @@ impl World {
     }
 
     async fn start_roles(&mut self, config: Config, roles: Roles) {
-        let service = Service::start(config, roles, Clock::system())
+        let ahead = self.ahead.clone();
+        let clock = Clock::from_fn(move || {
+            chrono::Utc::now() + chrono::TimeDelta::seconds(ahead.load(Ordering::Relaxed))
+        });
+        let service = Service::start(config, roles, clock)
             .await
             .expect("a service");
         let ready = format!("http://{}/health/ready", service.sidecar);
@@ -211,6 +217,11 @@ impl World {
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// Time passes for every replica.
+    pub(crate) fn pass(&self, time: chrono::TimeDelta) {
+        self.ahead.fetch_add(time.num_seconds(), Ordering::Relaxed);
     }
 
     /// Stops the oldest replica as SIGTERM would.

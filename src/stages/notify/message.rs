@@ -2,7 +2,7 @@
 
 use super::{Notifiable, Told};
 use crate::domain::{ConversationId, EscalationType, Severity};
-use crate::events::{ApprovalRequested, EscalationRaised, PlanDetected};
+use crate::events::{ApprovalRequested, EscalationOverdue, EscalationRaised, PlanDetected};
 use crate::neighbours::notifications::Notification;
 use crate::rules::plan::{Plan, Status};
 
@@ -34,6 +34,14 @@ pub(super) fn message(event: &Told) -> Notification {
             ids(
                 "escalation",
                 vec![("escalation_id", raised.escalation_id.to_string())],
+            ),
+        ),
+        Notifiable::Overdue(late) => overdue(
+            late,
+            &correlation_id,
+            ids(
+                "escalation_overdue",
+                vec![("escalation_id", late.escalation_id.to_string())],
             ),
         ),
         Notifiable::Plan(detected) => plan(
@@ -115,6 +123,32 @@ fn escalation(
             raised.conversation_id,
         ),
         severity: raised.severity,
+        metadata,
+        correlation_id: correlation_id.to_owned(),
+    }
+}
+
+fn overdue(
+    late: &EscalationOverdue,
+    correlation_id: &str,
+    metadata: Vec<(&'static str, String)>,
+) -> Notification {
+    let who = who(late.tenant_name.as_ref(), &late.conversation_id);
+    let kind = late.escalation_type.as_str().replace('_', " ");
+    let has_it = late.assigned_to.as_deref().unwrap_or("nobody");
+    Notification {
+        kind: "escalation_overdue",
+        subject: format!("Still open: {who}, {kind}"),
+        body: format!(
+            "Raised {}, expected to be done by {}. {has_it} has it.\n\n{}\n\n\
+             Escalation {}, conversation {}.",
+            late.raised_at.format("%Y-%m-%d %H:%M UTC"),
+            late.expected_at.format("%Y-%m-%d %H:%M UTC"),
+            late.reason,
+            late.escalation_id,
+            late.conversation_id,
+        ),
+        severity: late.severity,
         metadata,
         correlation_id: correlation_id.to_owned(),
     }

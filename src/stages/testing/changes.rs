@@ -9,7 +9,7 @@ use crate::store::conversations::ConversationUpdate;
 use crate::store::dead_letters::LetterUpdate;
 use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
 use crate::store::drafts::{DraftUpdate, NewDraft};
-use crate::store::escalations::{EscalationUpdate, NewEscalation};
+use crate::store::escalations::{EscalationUpdate, NewEscalation, Reminded};
 use crate::store::gate_decisions::GateDecision;
 use crate::store::holds::{LiftedHold, NewHold};
 use crate::store::notifications::SentNotification;
@@ -43,6 +43,7 @@ rows! {
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
     NewHold(NewHold), LiftedHold(LiftedHold), GateDecision(GateDecision),
     Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate), LetterUpdate(LetterUpdate),
+    Reminded(Reminded),
 }
 
 /// All changed rows of a kind.
