@@ -4,6 +4,7 @@
 //! published straight to the subject has the same outcome as a request.
 
 mod approvals;
+mod bulk;
 mod command;
 mod consents;
 mod escalations;
@@ -103,6 +104,7 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/orchestrate/sms-received", post(sms::received))
         .route("/orchestrate/approve-response", post(approvals::decide))
         .route("/orchestrate/approvals", get(approvals::list))
+        .route("/orchestrate/approvals/bulk", post(bulk::decide))
         .route("/orchestrate/approvals/{id}", get(approvals::one))
         .route(
             "/orchestrate/conversations/{conversation_id}/timeline",

@@ -88,6 +88,23 @@ pub struct ApprovalDecided {
 }
 
 impl ApprovalDecided {
+    /// A decision about one draft and nothing else.
+    pub fn about(draft: DraftId, action: DecisionAction) -> Self {
+        Self {
+            response_queue_id: Some(draft.to_string()),
+            conversation_id: None,
+            phone_number: None,
+            action,
+            approved_text: None,
+            modified_text: None,
+            escalation_reason: None,
+            manager_id: None,
+            notes: None,
+            override_superseded: false,
+            override_reason: None,
+        }
+    }
+
     /// Reads the body by the contract's lenient rules. An unknown action and `modify` without a
     /// text are contradictions (400), everything else is a field error (422); field errors win.
     pub fn parse(fields: &Fields, _received: Received<'_>) -> Result<Self, Invalid> {

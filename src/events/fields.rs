@@ -114,6 +114,17 @@ impl Fields {
         self
     }
 
+    /// An object that somebody has parsed already.
+    pub fn from_value(value: Value) -> Result<Self, Invalid> {
+        match value {
+            Value::Object(object) => Ok(Self {
+                object,
+                errors: RefCell::default(),
+            }),
+            _ => Err(Invalid::body("must be a JSON object")),
+        }
+    }
+
     /// An optional body: nothing at all is an empty object.
     pub fn from_optional_json(body: &[u8]) -> Result<Self, Invalid> {
         if body.iter().all(u8::is_ascii_whitespace) {

@@ -275,3 +275,50 @@ async fn a_text_the_agent_refuses_for_good_is_told_to_the_manager() {
     assert_eq!(known.as_deref(), Some(named.as_str()));
     world.finish(0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_decides_many_at_once_and_hears_of_each() {
+    let world = World::start().await;
+    let (first, second) = (waiting(&world, "c1").await, waiting(&world, "c2").await);
+    let body = json!({"manager_id": "ana", "decisions": [
+        {"response_queue_id": first, "action": "approve"},
+        {"response_queue_id": second, "action": "reject", "manager_id": "bob"},
+        {"response_queue_id": "queue-uuid-123", "action": "approve"},
+        {"action": "approve"},
+    ]});
+    let (status, answer) = world.post("/orchestrate/approvals/bulk", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    let statuses: Vec<&Value> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["status"])
+        .collect();
+    assert_eq!(statuses, [200, 200, 404, 422]);
+    assert_eq!(
+        (&answer["succeeded"], &answer["failed"]),
+        (&json!(2), &json!(2))
+    );
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{second}")).await;
+    assert_eq!(item["actioned_by"], "bob");
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_approves_whatever_is_sure_enough() {
+    let world = World::start().await;
+    waiting(&world, "c1").await;
+    let body = json!({"conversationIds": ["c1", "c2"], "minConfidence": 0.9});
+    let (_, answer) = world.post("/orchestrate/approvals/bulk", &body).await;
+    assert_eq!(answer["succeeded"], 0, "{answer}");
+    assert_eq!(answer["results"][0]["reason"], "nothing_waits");
+    let body = json!({"conversationIds": ["c1"], "minConfidence": 0.6});
+    let (_, answer) = world.post("/orchestrate/approvals/bulk", &body).await;
+    assert_eq!(answer["succeeded"], 1, "{answer}");
+    let none = json!({"decisions": []});
+    assert_eq!(
+        world.post("/orchestrate/approvals/bulk", &none).await.0,
+        422
+    );
+    world.finish(1).await;
+}
