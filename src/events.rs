@@ -7,6 +7,7 @@
 
 mod approval;
 mod catalogue;
+mod claim;
 mod consent;
 mod escalate;
 mod escalation;
@@ -23,6 +24,7 @@ pub use approval::{
     ApprovalRequested, ApprovalSuperseded, Decided, DecisionAction,
 };
 pub use catalogue::{Entry, asyncapi, schema_of};
+pub use claim::{ApprovalClaimed, ClaimRequested, ReleaseRequested};
 pub use consent::{
     ConsentEntered, ConsentGranted, ConsentRevoked, HoldLifted, HoldPlaced, HoldRequested,
     LiftRequested,
@@ -173,6 +175,12 @@ events! {
     PlanRequested = "command.payment_plan" in Inbound, from "bridge, other services", to "plan";
     /// A payment plan was found and judged. Nothing is agreed by it.
     PlanDetected = "payment_plan.detected" in Story, from "context, draft, plan", to "notify, dashboards";
+    /// A manager takes a draft to work on it: a command.
+    ClaimRequested = "command.approval_claim" in Inbound, from "bridge, other services", to "claim";
+    /// A manager gives a draft back: a command.
+    ReleaseRequested = "command.approval_release" in Inbound, from "bridge, other services", to "claim";
+    /// A manager works on a draft, or does no longer.
+    ApprovalClaimed = "approval.claimed" in Story, from "claim", to "dashboards";
     /// A draft was released as written, or with the text the decision named.
     ApprovalApproved = "approval.approved" in Story, from "decide", to "dashboards";
     /// A draft was released with a manager's own text.

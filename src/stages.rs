@@ -1,5 +1,6 @@
 //! The stages, in the order a text meets them.
 
+pub mod claim;
 pub mod context;
 pub mod decide;
 pub mod deliver;
@@ -107,6 +108,9 @@ stages! {
         with |s| route::Route {
             settings: s.routing, handover: s.handover.clone(), gate: s.gate.clone(),
         };
+    ClaimDraft in claim, "Who works on a draft?",
+        emits "approval.claimed",
+        with |_| claim::ClaimDraft;
     Decide in decide, "What did the manager decide?",
         emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised",
         with |s| decide::Decide { handover: s.handover.clone(), gate: s.gate.clone() };

@@ -16,7 +16,7 @@ use super::request::{About, manager};
 use super::{ApiError, Bridge};
 use crate::domain::{Cents, Confidence, DraftId, EventId, Phone};
 use crate::engine::answers::{self, stamp};
-use crate::events::{ApprovalDecided, Fields};
+use crate::events::{ApprovalDecided, ClaimRequested, Fields, ReleaseRequested};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::drafts::{self, Draft, DraftFilter};
 use crate::store::{audit, drafts::of_workflow};
@@ -58,6 +58,39 @@ async fn decided_meanwhile(
     let (status, body) =
         answers::approval(&draft, sent.as_ref(), false, &about.correlation_id, now);
     render(status, body)
+}
+
+pub(super) async fn claim(
+    State(bridge): State<Bridge>,
+    Extension(about): Extension<About>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let fields = with_manager(&id?, &body?, &headers)?;
+    let asked = ClaimRequested::parse(&fields, bridge.received())?;
+    bridge.command(&asked, &about).await
+}
+
+pub(super) async fn release(
+    State(bridge): State<Bridge>,
+    Extension(about): Extension<About>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let fields = with_manager(&id?, &body?, &headers)?;
+    let asked = ReleaseRequested::parse(&fields, bridge.received())?;
+    bridge.command(&asked, &about).await
+}
+
+/// A body that names the item of the path and whoever asks.
+fn with_manager(id: &str, body: &[u8], headers: &HeaderMap) -> Result<Fields, ApiError> {
+    let fields = Fields::from_optional_json(body)?.with_id("response_queue_id", id);
+    let named = fields.text(&["manager_id", "claimed_by", "approver_id"], 100);
+    let by = named.or(manager(headers));
+    let by = by.unwrap_or_else(|| "dashboard".to_owned());
+    Ok(fields.with_id("manager_id", &by))
 }
 
 pub(super) async fn list(
@@ -247,6 +280,8 @@ fn item(bridge: &Bridge, draft: &Draft, delivery: Option<&Delivery>) -> Value {
         "superseded_by": null,
         "waiting_time_hours": hours,
         "expires_at": draft.expires_at.map(stamp),
+        "claimed_by": draft.claimed.as_ref().map(|(by, _)| by),
+        "claimed_until": draft.claimed.as_ref().map(|(_, until)| stamp(*until)),
         "approval_action": draft.approval_action,
         "manager_action": draft.approval_action,
         "modified_response": draft.modified_response,

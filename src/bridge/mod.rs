@@ -106,6 +106,11 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/orchestrate/approvals", get(approvals::list))
         .route("/orchestrate/approvals/bulk", post(bulk::decide))
         .route("/orchestrate/approvals/{id}", get(approvals::one))
+        .route("/orchestrate/approvals/{id}/claim", post(approvals::claim))
+        .route(
+            "/orchestrate/approvals/{id}/release",
+            post(approvals::release),
+        )
         .route(
             "/orchestrate/conversations/{conversation_id}/timeline",
             get(timeline::timeline),

@@ -128,7 +128,14 @@ impl Stage for Decide {
                 "The tenant has written again; a newer draft answers",
                 json!({ "successor_id": found.successor }),
             ),
-            "pending" | "expired" => ruling.carry_out(self),
+            "pending" | "expired" => match draft.claimed_by_another(&ruling.decided_by(), now) {
+                Some((by, until)) => ruling.refuse(
+                    "claimed",
+                    "Another manager works on the item",
+                    json!({ "claimed_by": by, "claimed_until": stamp(until) }),
+                ),
+                None => ruling.carry_out(self),
+            },
             "superseded" if overrides => ruling.carry_out(self),
             "superseded" => ruling.refuse(
                 "superseded",

@@ -275,6 +275,7 @@ pub(super) fn stored_draft(status: &str) -> Draft {
         escalation_id: None,
         superseded_by: None,
         expires_at: None,
+        claimed: None,
         created_at: after(5),
         updated_at: after(5),
     }

@@ -5,7 +5,7 @@ use super::consents::ConsentChange;
 use super::conversations::ConversationUpdate;
 use super::dead_letters::{DeadLetter, LetterUpdate};
 use super::deliveries::{DeliveryUpdate, NewDelivery};
-use super::drafts::{DraftUpdate, NewDraft};
+use super::drafts::{Claim, DraftUpdate, NewDraft};
 use super::escalations::{EscalationUpdate, NewEscalation, Reminded};
 use super::gate_decisions::GateDecision;
 use super::holds::{LiftedHold, NewHold};
@@ -70,6 +70,8 @@ changes! {
     Plan(PlanSeen) => plans::upsert;
     /// A draft was decided or withdrawn.
     DraftUpdate(DraftUpdate) => drafts::update;
+    /// A manager works on a draft.
+    Claim(Claim) => drafts::claim;
     /// A draft is kept.
     NewDraft(NewDraft) => drafts::insert;
     /// A decision is kept.

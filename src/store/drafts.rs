@@ -195,6 +195,29 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[DraftUpdate]) -> Result<(), 
     Ok(())
 }
 
+/// A manager works on a draft, or gives it back.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Which.
+    pub id: DraftId,
+    /// Who, and until when.
+    pub held: Option<(String, DateTime<Utc>)>,
+}
+
+pub(super) async fn claim(tx: &mut Tx<'_>, rows: &[Claim]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update ai_response_queue q set claimed_by = u.by, claimed_until = u.until
+         from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as u(id, by, until)
+         where q.id = u.id",
+    )
+    .bind(column(rows, |r| r.id.0))
+    .bind(column(rows, |r| r.held.as_ref().map(|(by, _)| by.as_str())))
+    .bind(column(rows, |r| r.held.as_ref().map(|(_, until)| *until)))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// A draft as stored.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -258,6 +281,8 @@ pub struct Draft {
     pub superseded_by: Option<WorkflowId>,
     /// Until when a decision is expected.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Who works on it, and until when nobody else decides.
+    pub claimed: Option<(String, DateTime<Utc>)>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -288,6 +313,16 @@ impl Draft {
         serde_json::from_value(self.context.get("tenant")?.clone()).ok()
     }
 
+    /// Who keeps `manager` from deciding at `now`, and until when.
+    pub fn claimed_by_another(
+        &self,
+        manager: &str,
+        now: DateTime<Utc>,
+    ) -> Option<(&str, DateTime<Utc>)> {
+        let (by, until) = self.claimed.as_ref()?;
+        (by != manager && *until > now).then_some((by.as_str(), *until))
+    }
+
     /// The neighbours by their type.
     pub fn degraded_neighbours(&self) -> Vec<Neighbour> {
         let parse = |name: &String| serde_json::from_value(Value::String(name.clone())).ok();
@@ -303,13 +338,15 @@ const COLUMNS: &str =
     (select p.status from payment_plan_attempts p where p.id = payment_plan_id) as plan_status,
     newest_known_message, approval_action,
     modified_response, final_response, actioned_by, actioned_at, escalation_id, superseded_by,
-    expires_at, created_at, updated_at";
+    expires_at, claimed_by, claimed_until, created_at, updated_at";
 
 fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
     let score: f64 = row.try_get("confidence")?;
     let cents: Option<i64> = row.try_get("plan_cents")?;
     let weeks: Option<i32> = row.try_get("plan_weeks")?;
     let plan: Option<Uuid> = row.try_get("payment_plan_id")?;
+    let claimed_by: Option<String> = row.try_get("claimed_by")?;
+    let claimed_until: Option<DateTime<Utc>> = row.try_get("claimed_until")?;
     let plan_status: Option<String> = row.try_get("plan_status")?;
     let tokens_in: Option<i64> = row.try_get("prompt_tokens")?;
     let tokens_out: Option<i64> = row.try_get("completion_tokens")?;
@@ -356,6 +393,7 @@ fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
             .try_get::<Option<Uuid>, _>("superseded_by")?
             .map(WorkflowId),
         expires_at: row.try_get("expires_at")?,
+        claimed: claimed_by.zip(claimed_until),
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
     })

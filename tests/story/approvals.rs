@@ -322,3 +322,30 @@ async fn a_manager_approves_whatever_is_sure_enough() {
     );
     world.finish(1).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_works_on_a_draft_is_not_overtaken_for_five_minutes() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let claim = format!("/orchestrate/approvals/{id}/claim");
+    let (status, taken) = world.post(&claim, &json!({"manager_id": "ana"})).await;
+    assert_eq!(
+        (status, &taken["claimed_by"]),
+        (200, &json!("ana")),
+        "{taken}"
+    );
+    let (status, _) = world.post(&claim, &json!({"manager_id": "bob"})).await;
+    assert_eq!(status, 409);
+    let by = |who: &str| json!({"response_queue_id": id, "action": "approve", "manager_id": who});
+    let (status, refused) = decide(&world, by("bob")).await;
+    assert_eq!(
+        (status, &refused["details"]["reason"]),
+        (409, &json!("claimed"))
+    );
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    assert_eq!(item["claimed_by"], "ana");
+    world.pass(chrono::TimeDelta::minutes(5) + chrono::TimeDelta::seconds(1));
+    let (status, answer) = decide(&world, by("bob")).await;
+    assert_eq!(status, 200, "{answer}");
+    world.finish(1).await;
+}

@@ -48,7 +48,7 @@ async fn without_nats_the_door_says_so_and_afterwards_everything_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_volume_is_made_anew_without_a_restart() {
     let world = World::with("ACCEPT_TIMEOUT_MS", "1500")
-        .set("SYNC_BUDGET_MS", "1000")
+        .set("SYNC_BUDGET_MS", "4000")
         .start()
         .await;
     world.text("c1", "hello [confidence=0.95]").await;

@@ -8,7 +8,7 @@ use crate::store::consents::ConsentChange;
 use crate::store::conversations::ConversationUpdate;
 use crate::store::dead_letters::LetterUpdate;
 use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
-use crate::store::drafts::{DraftUpdate, NewDraft};
+use crate::store::drafts::{Claim, DraftUpdate, NewDraft};
 use crate::store::escalations::{EscalationUpdate, NewEscalation, Reminded};
 use crate::store::gate_decisions::GateDecision;
 use crate::store::holds::{LiftedHold, NewHold};
@@ -43,7 +43,7 @@ rows! {
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
     NewHold(NewHold), LiftedHold(LiftedHold), GateDecision(GateDecision),
     Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate), LetterUpdate(LetterUpdate),
-    Reminded(Reminded),
+    Reminded(Reminded), Claim(Claim),
 }
 
 /// All changed rows of a kind.
