@@ -187,6 +187,10 @@ pub fn trace(text: &str) -> String {
         let stance = stance::judge(&c, o.money, o.start, o.end, &candidates);
         let _ = writeln!(out, "{o:?} {stance:?}");
     }
+    for (label, line, range) in triggers::evidence(&tokens, model) {
+        let words = text.get(range).unwrap_or("");
+        let _ = writeln!(out, "{label} {words:?} by: {line}");
+    }
     out
 }
 

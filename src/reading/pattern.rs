@@ -52,6 +52,8 @@ pub(crate) struct Tag {
     pub label: u16,
     /// A `-` line: takes away every hit of the label's name that it overlaps.
     pub exception: bool,
+    /// Index into [`Table::lines`].
+    entry: u16,
 }
 
 /// A header `[name reason]` of a table. A name `a+b` on `-` lines takes hits from both.
@@ -76,6 +78,8 @@ pub(crate) struct Table {
     code: Vec<Op>,
     sets: Vec<Vec<Sym>>,
     entries: Vec<(Pc, Tag)>,
+    /// The lines the entries were written on, for people who extend the tables.
+    lines: Vec<&'static str>,
     by_first: Vec<Vec<Candidate>>,
     firsts: Vec<Vec<Sym>>,
     /// Bit sets over symbols, shared by the candidates that have the same.
@@ -122,6 +126,11 @@ impl Table {
 
     pub(super) fn label(&self, tag: Tag) -> &Label {
         &self.labels[usize::from(tag.label)]
+    }
+
+    /// The line of the data file that a hit comes from.
+    pub(super) fn line(&self, tag: Tag) -> &'static str {
+        self.lines.get(usize::from(tag.entry)).copied().unwrap_or("")
     }
 
     fn fails_at_once(&self, pc: Pc, next: Option<Sym>) -> bool {

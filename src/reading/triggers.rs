@@ -140,3 +140,24 @@ pub(crate) fn read(tokens: &[Token], model: &Model) -> Vec<TriggerHit> {
     found.sort_by_key(|f| f.trigger.as_str());
     found
 }
+
+/// Every match of the trigger tables, exceptions too, with the line that gave it.
+pub(super) fn evidence(
+    tokens: &[Token],
+    model: &Model,
+) -> Vec<(&'static str, &'static str, Range<usize>)> {
+    let syms: Vec<Sym> = tokens.iter().map(|t| t.sym).collect();
+    let mut hits: Vec<Hit> = Vec::new();
+    model.triggers.hits(&syms, &mut hits);
+    let bytes = |h: &Hit| {
+        let start = tokens.get(h.start).map_or(0, |t| t.start);
+        let end = h.end.checked_sub(1).and_then(|i| tokens.get(i));
+        start..end.map_or(start, |t| t.end).max(start)
+    };
+    hits.iter()
+        .map(|h| {
+            let label = model.triggers.label(h.tag);
+            (label.name, model.triggers.line(h.tag), bytes(h))
+        })
+        .collect()
+}

@@ -77,9 +77,11 @@ impl TableBuilder {
         let tag = Tag {
             label: u16::try_from(label).map_err(|_| "too many labels")?,
             exception,
+            entry: u16::try_from(self.table.entries.len()).map_err(|_| "too many lines")?,
         };
         let pc = Pc::try_from(pc).map_err(|_| "table too large")?;
         self.table.entries.push((pc, tag));
+        self.table.lines.push(line);
         self.table.firsts.push(firsts);
         Ok(())
     }
