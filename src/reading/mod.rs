@@ -80,7 +80,7 @@ pub fn read(text: &str, reference: NaiveDate) -> Reading {
     let model = &*model::MODEL;
     let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
     let keyword = keywords::read(&tokens, text, model);
-    let mut triggers = triggers::read(&tokens, model);
+    let mut triggers = triggers::read(text, &tokens, model);
     let language = match keyword {
         Some(_) => LanguageGuess {
             code: keywords::language(&tokens, model),
@@ -187,7 +187,7 @@ pub fn trace(text: &str) -> String {
         let stance = stance::judge(&c, o.money, o.start, o.end, &candidates);
         let _ = writeln!(out, "{o:?} {stance:?}");
     }
-    for (label, line, range) in triggers::evidence(&tokens, model) {
+    for (label, line, range) in triggers::evidence(text, &tokens, model) {
         let words = text.get(range).unwrap_or("");
         let _ = writeln!(out, "{label} {words:?} by: {line}");
     }
@@ -196,3 +196,5 @@ pub fn trace(text: &str) -> String {
 
 #[cfg(test)]
 mod tests;
+
+pub fn lint() { for (n, f) in &model::MODEL.faults { for x in f { println!("{n} {} {} {}", x.file, x.line, x.what); } } }

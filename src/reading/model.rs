@@ -58,7 +58,12 @@ impl Model {
             TRIGGER_FILES.to_vec(),
         ]
         .map(|files| {
-            let mut builder = TableBuilder::default();
+            // A cue may be "I can"; a trigger has to say something.
+            let mut builder = if files.len() == TRIGGER_FILES.len() {
+                TableBuilder::refusing_light(include_str!("data/light.txt"), &mut lexicon)
+            } else {
+                TableBuilder::default()
+            };
             for file in files {
                 builder.load(file, &mut lexicon);
             }
@@ -79,6 +84,7 @@ impl Model {
             faults.push((
                 "classes",
                 vec![Fault {
+                    file: 0,
                     line: 0,
                     what: "unknown class",
                 }],

@@ -1,15 +1,17 @@
 //! Compiling data files into a [`Table`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::parse::{Node, Parser};
 use super::{Candidate, Label, Op, Pc, SetId, Table, Tag};
-use crate::reading::lexicon::{Lexicon, Sym};
+use crate::reading::lexicon::{Lexicon, Sym, sym};
 
 /// A mistake in an embedded table. Embedded data is proved by a test, so at run time a faulty line
 /// is left out instead of stopping the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
+    /// Which of the files of the table, from 0.
+    pub file: usize,
     pub line: usize,
     pub what: &'static str,
 }
@@ -19,10 +21,27 @@ pub(crate) struct Fault {
 pub(crate) struct TableBuilder {
     table: Table,
     classes: HashMap<&'static str, Node>,
+    /// Words that give no label by themselves; see [`Node::can_be_light`].
+    light: HashSet<Sym>,
+    files: usize,
     pub faults: Vec<Fault>,
 }
 
 impl TableBuilder {
+    /// A builder that refuses phrases that could match on the words of `light` alone.
+    pub(crate) fn refusing_light(light: &str, lexicon: &mut Lexicon) -> Self {
+        let words = light
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .flat_map(str::split_whitespace);
+        let mut set: HashSet<Sym> = words.map(|w| lexicon.intern(w)).collect();
+        set.insert(sym::UNKNOWN);
+        Self {
+            light: set,
+            ..Self::default()
+        }
+    }
+
     /// Adds a data file.
     pub(crate) fn load(&mut self, data: &'static str, lexicon: &mut Lexicon) {
         for (index, line) in data.lines().enumerate() {
@@ -32,11 +51,13 @@ impl TableBuilder {
             }
             if let Err(what) = self.line(line, lexicon) {
                 self.faults.push(Fault {
+                    file: self.files,
                     line: index + 1,
                     what,
                 });
             }
         }
+        self.files += 1;
     }
 
     fn line(&mut self, line: &'static str, lexicon: &mut Lexicon) -> Result<(), &'static str> {
@@ -59,15 +80,19 @@ impl TableBuilder {
             self.classes.insert(name.trim(), node);
             return Ok(());
         }
-        let (exception, body) = match line.strip_prefix("- ") {
-            Some(body) => (true, body),
-            None => (false, line),
+        let (mark, body) = match line.split_once(' ') {
+            Some((mark @ ("-" | "="), body)) => (mark, body),
+            _ => ("", line),
         };
+        let exception = mark == "-";
         let label = self.table.labels.len().checked_sub(1).ok_or("no header")?;
         let node = Parser::new(body, &self.classes, lexicon).sequence(false)?;
         let mut firsts = Vec::new();
         if first_syms(&node, &mut firsts) {
             return Err("pattern can be empty or starts with a gap");
+        }
+        if mark.is_empty() && !self.light.is_empty() && node.can_be_light(&self.light) {
+            return Err("matches on light words alone");
         }
         firsts.sort_unstable();
         firsts.dedup();

@@ -1,6 +1,6 @@
 //! Parsing one pattern line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Op;
 use crate::reading::lexicon::{Lexicon, Sym, sym};
@@ -230,5 +230,18 @@ fn join(branches: Vec<Node>) -> Node {
         Node::Optional(Box::new(Node::Set(syms)))
     } else {
         Node::Set(syms)
+    }
+}
+
+impl Node {
+    /// Whether some match of the node has none but `light` words. A phrase of "she", "has" and "to"
+    /// alone tells nothing, however carefully it is arranged.
+    pub(super) fn can_be_light(&self, light: &HashSet<Sym>) -> bool {
+        match self {
+            Self::Set(syms) => syms.iter().any(|s| light.contains(s)),
+            Self::Seq(nodes) => nodes.iter().all(|n| n.can_be_light(light)),
+            Self::Alt(nodes) => nodes.iter().any(|n| n.can_be_light(light)),
+            _ => true,
+        }
     }
 }
