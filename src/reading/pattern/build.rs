@@ -81,17 +81,17 @@ impl TableBuilder {
             return Ok(());
         }
         let (mark, body) = match line.split_once(' ') {
-            Some((mark @ ("-" | "="), body)) => (mark, body),
+            Some((mark @ ("-" | "=" | "-="), body)) => (mark, body),
             _ => ("", line),
         };
-        let exception = mark == "-";
+        let exception = mark.starts_with('-');
         let label = self.table.labels.len().checked_sub(1).ok_or("no header")?;
         let node = Parser::new(body, &self.classes, lexicon).sequence(false)?;
         let mut firsts = Vec::new();
         if first_syms(&node, &mut firsts) {
             return Err("pattern can be empty or starts with a gap");
         }
-        if mark.is_empty() && !self.light.is_empty() && node.can_be_light(&self.light) {
+        if !mark.ends_with('=') && !self.light.is_empty() && node.can_be_light(&self.light) {
             return Err("matches on light words alone");
         }
         firsts.sort_unstable();
