@@ -56,6 +56,12 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
             end = half + 1;
         }
     }
+    if let (Length::Weeks(w), true) = (length, unit_is_time)
+        && let Some((more, after)) = smaller_unit(g, unit, end)
+    {
+        length = Length::Weeks(w.saturating_add(more).min(MAX_WEEKS));
+        end = after;
+    }
     // "85 wk for 5 wks": no plan runs that long, the figure is an amount.
     let long = matches!(length, Length::Weeks(w) if w > 60);
     if long && !lead(g, at) && g.is(unit, Class::Week) {
@@ -73,6 +79,18 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
         },
         end,
     ))
+}
+
+/// "2 years and 3 months", "1 month 2 weeks": the rest in the next smaller unit.
+fn smaller_unit(g: &Grouper, unit: usize, end: usize) -> Option<(i64, usize)> {
+    let joined = g.is(end, Class::And) || g.sym(end) == sym::COMMA;
+    let number = g.number(if joined { end + 1 } else { end })?;
+    let smaller = g.is(unit, Class::Year) && g.is(number.end, Class::Month)
+        || g.is(unit, Class::Month) && g.is(number.end, Class::Week);
+    match length(g, number.end, number.hundredths)? {
+        (Length::Weeks(w), true) if smaller => Some((w, number.end + 1)),
+        _ => None,
+    }
 }
 
 /// `x 8`, `x8`, `times 8`: not followed by a unit, which [`count`] would have taken with it.

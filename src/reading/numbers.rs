@@ -22,6 +22,8 @@ pub(crate) struct NumberWords {
     articles: [Sym; 3],
     joiners: [Sym; 2],
     couple: Sym,
+    buck: Sym,
+    dozens: [Sym; 2],
     of: Sym,
     half: Sym,
 }
@@ -62,6 +64,8 @@ impl NumberWords {
             articles: ["a", "un", "una"].map(|w| lexicon.intern(w)),
             joiners: ["and", "y"].map(|w| lexicon.intern(w)),
             couple: lexicon.intern("couple"),
+            buck: lexicon.intern("buck"),
+            dozens: ["dozen", "docena"].map(|w| lexicon.intern(w)),
             of: lexicon.intern("of"),
             half: lexicon.intern("half"),
         }
@@ -132,7 +136,17 @@ impl NumberWords {
         let mut total: i64 = 0;
         let mut last: i64 = 0;
         let mut seen = false;
-        if self.articles.contains(&sym) || sym == self.couple || sym == self.half {
+        let article = usize::from(self.articles.contains(&sym));
+        let sym_at = |i: usize| tokens.get(i).map(|t| t.sym);
+        if sym_at(start + article) == Some(self.buck)
+            && matches!(self.part(tokens, start + article + 1), Some(Part::Value(10..=99)))
+        {
+            // "a buck fifty": the hundred of people who pay in hundreds.
+            (group, last, seen) = (100, 100, true);
+            at = start + article + 1;
+        } else if article == 1 && sym_at(start + 1).is_some_and(|s| self.dozens.contains(&s)) {
+            at = start + 1;
+        } else if self.articles.contains(&sym) || sym == self.couple || sym == self.half {
             // `a hundred`, `a couple (of) hundred`, `half a grand`; the article alone is no number.
             let mut next = at + 1;
             let mut value = 1;
@@ -248,6 +262,9 @@ mod tests {
             ("twelve fifty", 1_250),
             ("sixty five", 65),
             ("a couple hundred", 200),
+            ("a buck twenty five", 125),
+            ("a dozen", 12),
+            ("una docena", 12),
             ("cincuenta", 50),
             ("cien", 100),
             ("ciento cincuenta", 150),

@@ -252,6 +252,8 @@ fn twice_dated(c: &Context, at: usize) -> Option<Candidate> {
     let first = c.money(at)?;
     let d1 = date_after(at)?;
     let second_at = (d1 + 1..(d1 + 4).min(c.units.len())).find(|i| c.money(*i).is_some())?;
+    // "1200 in 3 months, 400 every month": the second has no day of its own.
+    date_after(second_at)?;
     let second = c.money(second_at)?;
     let mut monthly = None;
     for i in second_at + 1..(second_at + 6).min(c.units.len()) {

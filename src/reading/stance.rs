@@ -237,7 +237,15 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         if i > money && c.is(i, Class::StartLead) {
             break;
         }
-        if c.is(i, Class::Benign) || c.is(i, Class::Currency) || c.is(i, Class::StartLead) {
+        let said_of_offers = [
+            Class::Benign,
+            Class::Currency,
+            Class::StartLead,
+            Class::Whole,
+            Class::Down,
+            Class::Then,
+        ];
+        if said_of_offers.iter().any(|class| c.is(i, *class)) {
             known += 1;
         } else {
             strange += 1;
