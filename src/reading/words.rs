@@ -22,6 +22,10 @@ classes! {
     /// Words for hundredths of a dollar, and what joins them to the dollars.
     Cents = "cents",
     CentsJoin = "cents_join",
+    /// Verbs whose object has to be named to be a payment.
+    SendVerb = "send_verb",
+    /// Words for the whole that can stand for anything.
+    WholePronoun = "whole_pronoun",
     /// Words before an hour: `at 5`.
     ClockLead = "clock_lead",
     /// Words that begin a period: `10 a day`.
