@@ -128,6 +128,36 @@ impl TableBuilder {
         Pc::try_from(self.table.code.len()).map_err(|_| "table too large")
     }
 
+    fn optional(&mut self, inner: &Node) -> Result<(), &'static str> {
+        let split = self.table.code.len();
+        self.table.code.push(Op::Match);
+        self.emit(inner)?;
+        let after = self.here()?;
+        let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
+        self.table.code[split] = Op::Split(body, after);
+        Ok(())
+    }
+
+    /// An optional part before `!a|b`: left out only where its words do not follow, else "(me)? !at"
+    /// would allow "me at" by leaving "me" out.
+    fn greedy(&mut self, inner: &Node) -> Result<(), &'static str> {
+        let mut firsts = Vec::new();
+        first_syms(inner, &mut firsts);
+        let split = self.table.code.len();
+        self.table.code.push(Op::Match);
+        self.emit(inner)?;
+        let jump = self.table.code.len();
+        self.table.code.push(Op::Match);
+        let without = self.here()?;
+        let id = self.set(firsts)?;
+        self.table.code.push(Op::NotNext(id));
+        let after = self.here()?;
+        let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
+        self.table.code[split] = Op::Split(body, without);
+        self.table.code[jump] = Op::Jump(after);
+        Ok(())
+    }
+
     fn emit(&mut self, node: &Node) -> Result<(), &'static str> {
         match node {
             Node::Set(syms) => {
@@ -138,17 +168,20 @@ impl TableBuilder {
                 self.table.code.push(op);
             }
             Node::Seq(nodes) => {
-                for n in nodes {
-                    self.emit(n)?;
+                for (i, n) in nodes.iter().enumerate() {
+                    let excluding = nodes[i + 1..]
+                        .iter()
+                        .find(|n| !matches!(n, Node::Optional(_)));
+                    match n {
+                        Node::Optional(inner) if matches!(excluding, Some(Node::NotNext(_))) => {
+                            self.greedy(inner)?;
+                        }
+                        _ => self.emit(n)?,
+                    }
                 }
             }
             Node::Optional(inner) => {
-                let split = self.table.code.len();
-                self.table.code.push(Op::Match);
-                self.emit(inner)?;
-                let after = self.here()?;
-                let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
-                self.table.code[split] = Op::Split(body, after);
+                self.optional(inner)?;
             }
             Node::Alt(branches) => {
                 let mut jumps = Vec::new();

@@ -68,6 +68,10 @@ impl<'a> Parser<'a> {
         let mut nodes = Vec::new();
         while let Some(part) = self.parts.get(self.at).copied() {
             if part == ")" || (part == "|" && in_group) {
+                // In a group `|` separates sequences, so "(a !b|c d)" would exclude only "b".
+                if part == "|" && matches!(nodes.last(), Some(Node::NotNext(_))) {
+                    return Err("!a|b in a group excludes only a");
+                }
                 break;
             }
             let mut atom = self.atom()?;
@@ -79,6 +83,14 @@ impl<'a> Parser<'a> {
                 }
                 // `a|b?` and `!a|b` are written for the whole choice, not for one branch.
                 atom = join(branches);
+            }
+            // "(call) !at|in my": whoever wrote it meant "in my", the machine would ask for "my".
+            let word = part.starts_with(char::is_lowercase);
+            if word
+                && matches!(nodes.last(), Some(Node::NotNext(_)))
+                && matches!(atom, Node::Set(_))
+            {
+                return Err("a bare word after !a|b is required, not excluded");
             }
             nodes.push(atom);
         }
