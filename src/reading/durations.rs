@@ -13,6 +13,15 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
     if let Some(found) = times(g, at) {
         return Some(found);
     }
+    if g.is(at, Class::Month) && lead(g, at) && g.is(at + 1, Class::And) && is_half(g, at + 2) {
+        // "por mes y medio"
+        let duration = Duration {
+            length: Length::Weeks(6),
+            range: false,
+            period: None,
+        };
+        return Some((duration, at + 3));
+    }
     let (count, range, mut end, article) = count(g, at)?;
     while g.is(end, Class::CountFiller) || g.sym(end) == sym::DASH {
         end += 1;

@@ -333,7 +333,10 @@ pub(crate) fn duration_for(
 }
 
 fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
-    let past = (at.saturating_sub(2)..at).any(|i| c.is(i, Class::DurationPast));
+    // "every friday after for 6 weeks": there "after" is of the period, not of the duration.
+    let led = at > 0 && c.is(at - 1, Class::DurationLead);
+    let past = (at.saturating_sub(2)..at)
+        .any(|i| c.is(i, Class::DurationPast) && !(led && c.is(i, Class::Then)));
     let spoiled = c.is(at + 1, Class::DurationNot);
     if past || spoiled {
         return false;

@@ -36,6 +36,8 @@ enum Op {
     Split(Pc, Pc),
     Jump(Pc),
     Gap(u8),
+    /// The gap that ends an exception: it takes as many words as it may, to reach the hit.
+    Reach(u8),
     SentenceStart,
     SentenceEnd,
     TextStart,
@@ -164,7 +166,7 @@ impl Table {
                 }
                 Op::Split(a, b) => open.extend([(a, second), (b, second)]),
                 Op::Jump(to) => open.push((to, second)),
-                Op::Gap(_) | Op::Match => return None,
+                Op::Gap(_) | Op::Reach(_) | Op::Match => return None,
                 Op::SentenceEnd | Op::TextEnd if second => return None,
                 Op::SentenceStart
                 | Op::SentenceEnd
@@ -207,6 +209,11 @@ impl Table {
                 Op::Jump(to) => {
                     pc = to;
                     continue;
+                }
+                Op::Reach(n) => {
+                    let rest = syms.get(at..).unwrap_or(&[]);
+                    let words = rest.iter().take(usize::from(n));
+                    return Some(at + words.take_while(|s| !sym::ends_sentence(**s)).count());
                 }
                 Op::Gap(n) => {
                     for skipped in 0..=usize::from(n) {

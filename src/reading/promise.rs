@@ -150,6 +150,14 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
         if terms && found.iter().all(|i| i.amount.is_none() && i.when.is_none()) {
             continue;
         }
+        // A routine question: "can I pay with a money order".
+        let routine = c.asks(q.start)
+            && found.iter().all(|i| {
+                i.amount.is_none() && i.when.is_none() && !i.what.is_some_and(|w| is_remainder(c, w))
+            });
+        if routine {
+            continue;
+        }
         if q.kind == CueKind::CommitWeak && found.iter().all(|i| is_vague(c, i)) {
             continue;
         }

@@ -98,6 +98,10 @@ impl TableBuilder {
         firsts.dedup();
         let pc = self.table.code.len();
         self.emit(&node)?;
+        if exception && let Some(Op::Gap(n)) = self.table.code.last().copied() {
+            self.table.code.pop();
+            self.table.code.push(Op::Reach(n));
+        }
         self.table.code.push(Op::Match);
         let tag = Tag {
             label: u16::try_from(label).map_err(|_| "too many labels")?,
