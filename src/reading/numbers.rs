@@ -192,9 +192,13 @@ impl NumberWords {
                     .get(at)
                     .is_some_and(|t| self.joiners.contains(&t.sym));
             // "twenty-five"; "twenty-thirty" is a range and ends here.
-            let dashed = (20..=90).contains(&last)
-                && sym_at(at) == Some(sym::DASH)
-                && matches!(self.part(tokens, at + 1), Some(Part::Value(1..=9)));
+            let dashed = sym_at(at) == Some(sym::DASH)
+                && match (last, self.part(tokens, at + 1)) {
+                    (20..=90, Some(Part::Value(1..=9))) => true,
+                    // "one-fifty"
+                    (1..=9, Some(Part::Value(20..=90))) => true,
+                    _ => false,
+                };
             let from = if joined || dashed { at + 1 } else { at };
             let Some(part) = self.part(tokens, from) else {
                 break;
