@@ -4,13 +4,14 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval
+.PHONY: help demo test lint contracts eval fuzz
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
 	@echo "make lint       formatting and clippy"
 	@echo "make eval       measures the reader of texts on the labelled files"
+	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ anew from the code"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
@@ -39,3 +40,8 @@ eval:
 
 contracts:
 	cargo run --locked -- contracts subjects
+
+# Needs a nightly compiler and cargo-fuzz; FUZZ is reader, money or plan_line.
+FUZZ ?= reader
+fuzz:
+	cargo +nightly fuzz run $(FUZZ) -- -max_total_time=60

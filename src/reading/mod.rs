@@ -174,6 +174,12 @@ pub fn trace(text: &str) -> String {
     let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
     let c = context::Context::new(text, &tokens, model);
     let mut out = String::new();
+    for (table, faults) in &model.faults {
+        for fault in faults {
+            let (file, line) = (fault.file, fault.line);
+            let _ = writeln!(out, "{table} file {file} line {line}: {}", fault.what);
+        }
+    }
     for (i, u) in c.units.iter().enumerate() {
         let words = text.get(c.bytes(i..i + 1)).unwrap_or("");
         let _ = writeln!(out, "{i} {words:?} {:?}", u.entity);
@@ -196,5 +202,3 @@ pub fn trace(text: &str) -> String {
 
 #[cfg(test)]
 mod tests;
-
-pub fn lint() { for (n, f) in &model::MODEL.faults { for x in f { println!("{n} {} {} {}", x.file, x.line, x.what); } } }

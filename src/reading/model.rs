@@ -20,7 +20,6 @@ pub(crate) struct Model {
     pub cues: Table,
     pub triggers: Table,
     /// Lines of the data files that could not be compiled; a test proves there are none.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub faults: Vec<(&'static str, Vec<Fault>)>,
 }
 
