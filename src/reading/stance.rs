@@ -234,7 +234,7 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
             copula = true;
         }
         // What follows "starting" says when, not what: "starting when my taxes come".
-        if i > money && c.is(i, Class::StartLead) {
+        if i > money && (c.is(i, Class::StartLead) || c.is(i, Class::Until)) {
             break;
         }
         let said_of_offers = [
