@@ -13,7 +13,11 @@ pub(crate) fn reader(text: &str) {
     for hit in &reading.triggers {
         assert!(text.get(hit.span.clone()).is_some(), "{:?}", hit.span);
     }
-    let names: Vec<&str> = reading.triggers.iter().map(|t| t.trigger.as_str()).collect();
+    let names: Vec<&str> = reading
+        .triggers
+        .iter()
+        .map(|t| t.trigger.as_str())
+        .collect();
     assert!(names.windows(2).all(|w| w[0] < w[1]), "{names:?}");
     if let Some(plan) = &reading.plan {
         assert!(text.get(plan.span.clone()).is_some(), "{:?}", plan.span);
@@ -21,13 +25,18 @@ pub(crate) fn reader(text: &str) {
         assert!(plan.weeks != Some(0));
         assert!(plan.down_payment.is_none_or(|d| d > Cents::ZERO));
         assert!(reading.promise.is_none(), "a plan and a promise");
-        let outside = plan.weeks.is_some_and(|w| w > 12) || plan.weekly_amount < Cents::from_dollars(25);
+        let outside =
+            plan.weeks.is_some_and(|w| w > 12) || plan.weekly_amount < Cents::from_dollars(25);
         assert_eq!(outside, reading.has(Trigger::UnrealisticProposal));
     } else {
         assert!(!reading.has(Trigger::UnrealisticProposal));
     }
     if let Some(promise) = &reading.promise {
-        assert!(text.get(promise.span.clone()).is_some(), "{:?}", promise.span);
+        assert!(
+            text.get(promise.span.clone()).is_some(),
+            "{:?}",
+            promise.span
+        );
         assert!(promise.amount.is_none_or(|a| a > Cents::ZERO));
     }
     assert!((0.0..=1.0).contains(&reading.language.confidence));

@@ -139,7 +139,10 @@ impl NumberWords {
         let article = usize::from(self.articles.contains(&first));
         let sym_at = |i: usize| tokens.get(i).map(|t| t.sym);
         if sym_at(start + article) == Some(self.buck)
-            && matches!(self.part(tokens, start + article + 1), Some(Part::Value(10..=99)))
+            && matches!(
+                self.part(tokens, start + article + 1),
+                Some(Part::Value(10..=99))
+            )
         {
             // "a buck fifty": the hundred of people who pay in hundreds.
             (group, last, seen) = (100, 100, true);
@@ -151,9 +154,7 @@ impl NumberWords {
             let mut next = at + 1;
             let mut value = 1;
             let mut couple = first == self.couple;
-            if article == 1
-                && tokens.get(next).is_some_and(|t| t.sym == self.couple)
-            {
+            if article == 1 && tokens.get(next).is_some_and(|t| t.sym == self.couple) {
                 couple = true;
                 next += 1;
             }

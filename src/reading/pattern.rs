@@ -132,7 +132,10 @@ impl Table {
 
     /// The line of the data file that a hit comes from.
     pub(super) fn line(&self, tag: Tag) -> &'static str {
-        self.lines.get(usize::from(tag.entry)).copied().unwrap_or("")
+        self.lines
+            .get(usize::from(tag.entry))
+            .copied()
+            .unwrap_or("")
     }
 
     fn fails_at_once(&self, pc: Pc, next: Option<Sym>) -> bool {

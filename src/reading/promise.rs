@@ -153,7 +153,9 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
         // A routine question: "can I pay with a money order".
         let routine = c.asks(q.start)
             && found.iter().all(|i| {
-                i.amount.is_none() && i.when.is_none() && !i.what.is_some_and(|w| is_remainder(c, w))
+                i.amount.is_none()
+                    && i.when.is_none()
+                    && !i.what.is_some_and(|w| is_remainder(c, w))
             });
         if routine {
             continue;
@@ -264,7 +266,9 @@ fn payments(c: &Context, scope: Range<usize>, plans: &[Candidate]) -> Vec<Item> 
 /// "120 del carro", "90 for daycare": the sender's other bills.
 fn is_for_a_bill(c: &Context, money: usize) -> bool {
     c.cues.iter().any(|q| {
-        q.kind == CueKind::Bill && q.side == Side::Right && (money + 1..=money + 2).contains(&q.start)
+        q.kind == CueKind::Bill
+            && q.side == Side::Right
+            && (money + 1..=money + 2).contains(&q.start)
     })
 }
 

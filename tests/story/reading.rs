@@ -38,10 +38,7 @@ fn report(name: &str) -> Report {
 fn every_labelled_file_stays_above_the_bars() {
     for name in FILES {
         let report = report(name);
-        for (field, floor) in [
-            ("triggers_micro", 0.95),
-            ("language", 0.95),
-        ] {
+        for (field, floor) in [("triggers_micro", 0.95), ("language", 0.95)] {
             let f1 = report.score(field).f1();
             assert!(f1 >= floor, "{name} {field}: {f1}");
         }
