@@ -283,3 +283,65 @@ fn first_syms(node: &Node, out: &mut Vec<Sym>) -> bool {
         Node::Gap(_) | Node::Anchor(_) | Node::NotNext(_) | Node::NotPrevious(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TableBuilder;
+    use crate::reading::lexicon::{Lexicon, sym};
+    use crate::reading::pattern::{Hit, Table};
+
+    fn table(data: &'static str) -> (Table, Vec<&'static str>, Lexicon) {
+        let mut lexicon = Lexicon::new();
+        let light = "i you she it to has get me my at of not";
+        let mut builder = TableBuilder::refusing_light(light, &mut lexicon);
+        builder.load(data, &mut lexicon);
+        let (table, faults) = builder.finish(&lexicon);
+        (table, faults.iter().map(|f| f.what).collect(), lexicon)
+    }
+
+    #[test]
+    fn the_mistakes_people_make_in_tables_are_refused() {
+        for (line, refused) in [
+            ("(she|it) has to?", true),
+            ("get me (out of)? (my list)?", true),
+            ("= she has to", false),
+            ("- (she|it) has", true),
+            ("-= she has", false),
+            ("(not|stop) ..2 texting !at|in my", true),
+            ("(call me !at|dont stop)", true),
+            ("(not|stop) ..2 texting !at|in", false),
+            ("texting (me)? !at (now|again)", false),
+            ("(open group", true),
+            ("? ..3", true),
+        ] {
+            let data: &'static str = Box::leak(format!("[a b]\n{line}").into_boxed_str());
+            assert_eq!(!table(data).1.is_empty(), refused, "{line}");
+        }
+    }
+
+    fn ends(table: &Table, lexicon: &Lexicon, text: &str) -> Vec<usize> {
+        let syms: Vec<_> = text
+            .split(' ')
+            .map(|w| lexicon.get(w).unwrap_or(sym::UNKNOWN))
+            .collect();
+        let mut hits: Vec<Hit> = Vec::new();
+        table.hits(&syms, &mut hits);
+        hits.iter().map(|h| h.end).collect()
+    }
+
+    #[test]
+    fn an_exclusion_cannot_be_dodged_by_leaving_an_optional_word_out() {
+        let (table, faults, lexicon) = table("[a b]\ntexting (me)? !at|after");
+        assert!(faults.is_empty());
+        assert_eq!(ends(&table, &lexicon, "texting me"), [2]);
+        assert_eq!(ends(&table, &lexicon, "texting"), [1]);
+        assert!(ends(&table, &lexicon, "texting at night").is_empty());
+        assert!(ends(&table, &lexicon, "texting me at night").is_empty());
+    }
+
+    #[test]
+    fn the_gap_that_ends_an_exception_reaches_over_its_words() {
+        let (table, _, lexicon) = table("[a b]\nwrong\n- denying ..3");
+        assert_eq!(ends(&table, &lexicon, "denying it is wrong"), [4, 4]);
+    }
+}
