@@ -8,8 +8,8 @@ use proptest::prelude::*;
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
-/// Every labelled file. `own_language` and `own_fourth` onwards were written after the tables they
-/// first measured; what they showed then is in docs/reading.md.
+/// Every labelled file. `own_fifth` onwards were written to measure, not to tune: what they showed at
+/// first is in docs/reading.md.
 const FILES: &[&str] = &[
     "half_a",
     "half_b",
@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "own_sixth",
     "own_seventh",
     "own_eighth",
+    "own_ninth",
 ];
 
 fn report(name: &str) -> Report {
@@ -43,7 +44,14 @@ fn every_labelled_file_stays_above_the_bars() {
             assert!(f1 >= floor, "{name} {field}: {f1}");
         }
         // The later files hold only two dozen plans and ten promises: one missed weighs much.
-        let late = ["own_fifth", "own_sixth", "own_seventh", "own_eighth"].contains(name);
+        let late = [
+            "own_fifth",
+            "own_sixth",
+            "own_seventh",
+            "own_eighth",
+            "own_ninth",
+        ]
+        .contains(name);
         let floors = if late { (0.85, 0.70) } else { (0.93, 0.90) };
         for (field, floor) in [("plan_exact", floors.0), ("promise_exact", floors.1)] {
             let f1 = report.score(field).f1();
