@@ -4,13 +4,14 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval area-codes
+.PHONY: help demo test lint contracts eval area-codes fuzz
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
 	@echo "make lint       formatting and clippy"
 	@echo "make eval       measures the reader of texts on the labelled files"
+	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ anew from the code"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
@@ -46,3 +47,8 @@ area-codes:
 	@echo 'phonenumbers==9.0.43 --hash=sha256:349bc799f15e010e35bd2c7d28149950ae74479cb1e11fb054ed9a95ecb4b437' > $(TARGET)/area-codes/wanted.txt
 	@$(TARGET)/area-codes/bin/pip install -q --only-binary :all: --require-hashes -r $(TARGET)/area-codes/wanted.txt
 	$(TARGET)/area-codes/bin/python src/rules/contact_hours/regenerate.py src/rules/contact_hours/area_codes.txt
+
+# Needs a nightly compiler and cargo-fuzz; FUZZ is reader, money or plan_line.
+FUZZ ?= reader
+fuzz:
+	cargo +nightly fuzz run $(FUZZ) -- -max_total_time=60

@@ -26,13 +26,13 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         }
         return money(low, true, end > start + 1, end);
     }
-    let (first, mut end, marked) = one(g, start)?;
+    let (first, mut end, marked) = one(g, start, lead)?;
     let (mut low, mut range, mut marked) = (first.hundredths, false, marked);
     if !lead && !fits(g, at, start) && !marked {
         return None;
     }
     if (g.is(end, Class::RangeJoin) || lead && g.is(end, Class::And))
-        && let Some((second, second_end, second_marked)) = one(g, end + 1)
+        && let Some((second, second_end, second_marked)) = one(g, end + 1, lead)
     {
         // "a" joins only figures of like size ("de 60 a 80"); "50 a 2" is something else.
         let like = second.hundredths.saturating_mul(10) >= low
@@ -51,6 +51,9 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         return None;
     }
     if !marked && !range {
+        if is_clock(g, at, end, low) {
+            return None;
+        }
         if low < SMALLEST_BARE || g.is(end, Class::Counted) && !names_a_period(g, end, low) {
             return None;
         }
@@ -85,13 +88,45 @@ fn figure(g: &Grouper, at: usize) -> Option<Figure> {
     g.tokens.get(at).and_then(|t| t.figure)
 }
 
-/// One figure with its marks: `$75`, `75$`, `75 bucks`.
-fn one(g: &Grouper, at: usize) -> Option<(Number, usize, bool)> {
-    let signed = g.sym(at) == sym::DOLLAR;
-    let number = g.number(if signed { at + 1 } else { at })?;
-    let end = currency(g, number.end);
-    let marked = signed || end > number.end || number.grouped && number.hundredths >= 10_000;
+/// One figure with its marks: `$75`, `75$`, `75 bucks`, `usd75`.
+fn one(g: &Grouper, at: usize, between: bool) -> Option<(Number, usize, bool)> {
+    let signed = g.sym(at) == sym::DOLLAR || g.is(at, Class::CurrencyCode);
+    let mut number = g.number(if signed { at + 1 } else { at })?;
+    let mut end = currency(g, number.end);
+    let named = signed || end > number.end;
+    let marked = named || number.grouped && number.hundredths >= 10_000;
+    if named && let Some((cents, after)) = cents(g, end, number.hundredths, between) {
+        number.hundredths += cents;
+        end = after;
+    }
     Some((number, end, marked))
+}
+
+/// Cents said after whole dollars: `20 dollars 43 cents`, `$20 and 43c`, `15 dolares con 50`. Without
+/// the word only beside a small sum: "300 dollars and 50 a week" are two amounts.
+fn cents(g: &Grouper, end: usize, dollars: i64, between: bool) -> Option<(i64, usize)> {
+    let joined = g.is(end, Class::CentsJoin);
+    let number = g.number(if joined { end + 1 } else { end })?;
+    let two_digits = (1_000..10_000).contains(&number.hundredths);
+    let whole = dollars % 100 == 0 && number.hundredths % 100 == 0;
+    if !whole || number.hundredths >= 10_000 {
+        return None;
+    }
+    if g.is(number.end, Class::Cents) {
+        return Some((number.hundredths / 100, number.end + 1));
+    }
+    let alone = !g.is(number.end, Class::Counted) && currency(g, number.end) == number.end;
+    (dollars < 10_000 && two_digits && alone && !between)
+        .then_some((number.hundredths / 100, number.end))
+}
+
+/// "the check at 5", "around 9": an hour, unless a period follows ("about 10 a day").
+fn is_clock(g: &Grouper, at: usize, end: usize, hundredths: i64) -> bool {
+    hundredths <= 1_200
+        && at > 0
+        && g.is(at - 1, Class::ClockLead)
+        && !g.is(end, Class::PeriodLead)
+        && g.sym(end) != sym::SLASH
 }
 
 fn currency(g: &Grouper, at: usize) -> usize {
@@ -171,5 +206,6 @@ fn is_year(g: &Grouper, at: usize, hundredths: i64) -> bool {
         && (g.is(at - 1, Class::MonthName)
             || g.is(at - 1, Class::LeadCut)
             || g.is(at - 1, Class::LeadKeep)
+            || g.is(at - 1, Class::DurationPast)
             || matches!(g.units.last().map(|u| u.entity), Some(Entity::Date(_))))
 }

@@ -13,6 +13,15 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
     if let Some(found) = times(g, at) {
         return Some(found);
     }
+    if g.is(at, Class::Month) && lead(g, at) && g.is(at + 1, Class::And) && is_half(g, at + 2) {
+        // "por mes y medio"
+        let duration = Duration {
+            length: Length::Weeks(6),
+            range: false,
+            period: None,
+        };
+        return Some((duration, at + 3));
+    }
     let (count, range, mut end, article) = count(g, at)?;
     while g.is(end, Class::CountFiller) || g.sym(end) == sym::DASH {
         end += 1;
@@ -56,6 +65,12 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
             end = half + 1;
         }
     }
+    if let (Length::Weeks(w), true) = (length, unit_is_time)
+        && let Some((more, after)) = smaller_unit(g, unit, end)
+    {
+        length = Length::Weeks(w.saturating_add(more).min(MAX_WEEKS));
+        end = after;
+    }
     // "85 wk for 5 wks": no plan runs that long, the figure is an amount.
     let long = matches!(length, Length::Weeks(w) if w > 60);
     if long && !lead(g, at) && g.is(unit, Class::Week) {
@@ -73,6 +88,18 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
         },
         end,
     ))
+}
+
+/// "2 years and 3 months", "1 month 2 weeks": the rest in the next smaller unit.
+fn smaller_unit(g: &Grouper, unit: usize, end: usize) -> Option<(i64, usize)> {
+    let joined = g.is(end, Class::And) || g.sym(end) == sym::COMMA;
+    let number = g.number(if joined { end + 1 } else { end })?;
+    let smaller = g.is(unit, Class::Year) && g.is(number.end, Class::Month)
+        || g.is(unit, Class::Month) && g.is(number.end, Class::Week);
+    match length(g, number.end, number.hundredths)? {
+        (Length::Weeks(w), true) if smaller => Some((w, number.end + 1)),
+        _ => None,
+    }
 }
 
 /// `x 8`, `x8`, `times 8`: not followed by a unit, which [`count`] would have taken with it.

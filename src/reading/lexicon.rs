@@ -35,10 +35,12 @@ pub(crate) mod sym {
     pub(crate) const PERIOD: Sym = 19;
     pub(crate) const DURATION: Sym = 20;
     pub(crate) const ELLIPSIS: Sym = 21;
+    /// An unknown word written with one capital letter, for the trigger tables.
+    pub(crate) const NAME: Sym = 22;
     pub(crate) const FIRST_WORD: Sym = 32;
 
     /// How patterns spell the symbols.
-    pub(crate) const NAMES: [(&str, Sym); 22] = [
+    pub(crate) const NAMES: [(&str, Sym); 23] = [
         ("UNKNOWN", UNKNOWN),
         ("STOP", STOP),
         ("QM", QUESTION),
@@ -61,6 +63,7 @@ pub(crate) mod sym {
         ("PERIOD", PERIOD),
         ("DURATION", DURATION),
         ("ELLIPSIS", ELLIPSIS),
+        ("NAME", NAME),
     ];
 
     /// Ends a sentence: no phrase and no cue reaches across it.

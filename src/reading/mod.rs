@@ -80,7 +80,7 @@ pub fn read(text: &str, reference: NaiveDate) -> Reading {
     let model = &*model::MODEL;
     let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
     let keyword = keywords::read(&tokens, text, model);
-    let mut triggers = triggers::read(&tokens, model);
+    let mut triggers = triggers::read(text, &tokens, model);
     let language = match keyword {
         Some(_) => LanguageGuess {
             code: keywords::language(&tokens, model),
@@ -174,6 +174,12 @@ pub fn trace(text: &str) -> String {
     let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
     let c = context::Context::new(text, &tokens, model);
     let mut out = String::new();
+    for (table, faults) in &model.faults {
+        for fault in faults {
+            let (file, line) = (fault.file, fault.line);
+            let _ = writeln!(out, "{table} file {file} line {line}: {}", fault.what);
+        }
+    }
     for (i, u) in c.units.iter().enumerate() {
         let words = text.get(c.bytes(i..i + 1)).unwrap_or("");
         let _ = writeln!(out, "{i} {words:?} {:?}", u.entity);
@@ -186,6 +192,10 @@ pub fn trace(text: &str) -> String {
     for o in &candidates {
         let stance = stance::judge(&c, o.money, o.start, o.end, &candidates);
         let _ = writeln!(out, "{o:?} {stance:?}");
+    }
+    for (label, line, range) in triggers::evidence(text, &tokens, model) {
+        let words = text.get(range).unwrap_or("");
+        let _ = writeln!(out, "{label} {words:?} by: {line}");
     }
     out
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::lexicon::{Lexicon, Sym};
+use super::lexicon::{Lexicon, Sym, sym};
 use super::tokens::{Figure, Token};
 
 /// Largest value built from words, in hundredths; see the limit on figures.
@@ -22,6 +22,8 @@ pub(crate) struct NumberWords {
     articles: [Sym; 3],
     joiners: [Sym; 2],
     couple: Sym,
+    buck: Sym,
+    dozens: [Sym; 2],
     of: Sym,
     half: Sym,
 }
@@ -62,6 +64,8 @@ impl NumberWords {
             articles: ["a", "un", "una"].map(|w| lexicon.intern(w)),
             joiners: ["and", "y"].map(|w| lexicon.intern(w)),
             couple: lexicon.intern("couple"),
+            buck: lexicon.intern("buck"),
+            dozens: ["dozen", "docena"].map(|w| lexicon.intern(w)),
             of: lexicon.intern("of"),
             half: lexicon.intern("half"),
         }
@@ -127,19 +131,30 @@ impl NumberWords {
 
     fn words(&self, tokens: &[Token], start: usize) -> Option<Number> {
         let mut at = start;
-        let sym = tokens.get(at)?.sym;
+        let first = tokens.get(at)?.sym;
         let mut group: i64 = 0;
         let mut total: i64 = 0;
         let mut last: i64 = 0;
         let mut seen = false;
-        if self.articles.contains(&sym) || sym == self.couple || sym == self.half {
+        let article = usize::from(self.articles.contains(&first));
+        let sym_at = |i: usize| tokens.get(i).map(|t| t.sym);
+        if sym_at(start + article) == Some(self.buck)
+            && matches!(
+                self.part(tokens, start + article + 1),
+                Some(Part::Value(10..=99))
+            )
+        {
+            // "a buck fifty": the hundred of people who pay in hundreds.
+            (group, last, seen) = (100, 100, true);
+            at = start + article + 1;
+        } else if article == 1 && sym_at(start + 1).is_some_and(|s| self.dozens.contains(&s)) {
+            at = start + 1;
+        } else if article == 1 || first == self.couple || first == self.half {
             // `a hundred`, `a couple (of) hundred`, `half a grand`; the article alone is no number.
             let mut next = at + 1;
             let mut value = 1;
-            let mut couple = sym == self.couple;
-            if self.articles.contains(&sym)
-                && tokens.get(next).is_some_and(|t| t.sym == self.couple)
-            {
+            let mut couple = first == self.couple;
+            if article == 1 && tokens.get(next).is_some_and(|t| t.sym == self.couple) {
                 couple = true;
                 next += 1;
             }
@@ -149,7 +164,7 @@ impl NumberWords {
                     next += 1;
                 }
             }
-            if sym == self.half {
+            if first == self.half {
                 let grand = tokens
                     .get(next)
                     .is_some_and(|t| self.articles.contains(&t.sym))
@@ -177,7 +192,15 @@ impl NumberWords {
                 && tokens
                     .get(at)
                     .is_some_and(|t| self.joiners.contains(&t.sym));
-            let from = if joined { at + 1 } else { at };
+            // "twenty-five"; "twenty-thirty" is a range and ends here.
+            let dashed = sym_at(at) == Some(sym::DASH)
+                && match (last, self.part(tokens, at + 1)) {
+                    (20..=90, Some(Part::Value(1..=9))) => true,
+                    // "one-fifty"
+                    (1..=9, Some(Part::Value(20..=90))) => true,
+                    _ => false,
+                };
+            let from = if joined || dashed { at + 1 } else { at };
             let Some(part) = self.part(tokens, from) else {
                 break;
             };
@@ -247,7 +270,11 @@ mod tests {
             ("twelve hundred", 1_200),
             ("twelve fifty", 1_250),
             ("sixty five", 65),
+            ("sixty-five", 65),
             ("a couple hundred", 200),
+            ("a buck twenty five", 125),
+            ("a dozen", 12),
+            ("una docena", 12),
             ("cincuenta", 50),
             ("cien", 100),
             ("ciento cincuenta", 150),

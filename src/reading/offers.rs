@@ -252,6 +252,8 @@ fn twice_dated(c: &Context, at: usize) -> Option<Candidate> {
     let first = c.money(at)?;
     let d1 = date_after(at)?;
     let second_at = (d1 + 1..(d1 + 4).min(c.units.len())).find(|i| c.money(*i).is_some())?;
+    // "1200 in 3 months, 400 every month": the second has no day of its own.
+    date_after(second_at)?;
     let second = c.money(second_at)?;
     let mut monthly = None;
     for i in second_at + 1..(second_at + 6).min(c.units.len()) {
@@ -331,7 +333,10 @@ pub(crate) fn duration_for(
 }
 
 fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
-    let past = (at.saturating_sub(2)..at).any(|i| c.is(i, Class::DurationPast));
+    // "every friday after for 6 weeks": there "after" is of the period, not of the duration.
+    let led = at > 0 && c.is(at - 1, Class::DurationLead);
+    let past = (at.saturating_sub(2)..at)
+        .any(|i| c.is(i, Class::DurationPast) && !(led && c.is(i, Class::Then)));
     let spoiled = c.is(at + 1, Class::DurationNot);
     if past || spoiled {
         return false;

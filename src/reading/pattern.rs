@@ -36,6 +36,8 @@ enum Op {
     Split(Pc, Pc),
     Jump(Pc),
     Gap(u8),
+    /// The gap that ends an exception: it takes as many words as it may, to reach the hit.
+    Reach(u8),
     SentenceStart,
     SentenceEnd,
     TextStart,
@@ -52,6 +54,8 @@ pub(crate) struct Tag {
     pub label: u16,
     /// A `-` line: takes away every hit of the label's name that it overlaps.
     pub exception: bool,
+    /// Index into [`Table::lines`].
+    entry: u16,
 }
 
 /// A header `[name reason]` of a table. A name `a+b` on `-` lines takes hits from both.
@@ -76,6 +80,8 @@ pub(crate) struct Table {
     code: Vec<Op>,
     sets: Vec<Vec<Sym>>,
     entries: Vec<(Pc, Tag)>,
+    /// The lines the entries were written on, for people who extend the tables.
+    lines: Vec<&'static str>,
     by_first: Vec<Vec<Candidate>>,
     firsts: Vec<Vec<Sym>>,
     /// Bit sets over symbols, shared by the candidates that have the same.
@@ -124,6 +130,14 @@ impl Table {
         &self.labels[usize::from(tag.label)]
     }
 
+    /// The line of the data file that a hit comes from.
+    pub(super) fn line(&self, tag: Tag) -> &'static str {
+        self.lines
+            .get(usize::from(tag.entry))
+            .copied()
+            .unwrap_or("")
+    }
+
     fn fails_at_once(&self, pc: Pc, next: Option<Sym>) -> bool {
         match self.code[usize::from(pc)] {
             Op::One(s) => next != Some(s),
@@ -155,7 +169,7 @@ impl Table {
                 }
                 Op::Split(a, b) => open.extend([(a, second), (b, second)]),
                 Op::Jump(to) => open.push((to, second)),
-                Op::Gap(_) | Op::Match => return None,
+                Op::Gap(_) | Op::Reach(_) | Op::Match => return None,
                 Op::SentenceEnd | Op::TextEnd if second => return None,
                 Op::SentenceStart
                 | Op::SentenceEnd
@@ -198,6 +212,11 @@ impl Table {
                 Op::Jump(to) => {
                     pc = to;
                     continue;
+                }
+                Op::Reach(n) => {
+                    let rest = syms.get(at..).unwrap_or(&[]);
+                    let words = rest.iter().take(usize::from(n));
+                    return Some(at + words.take_while(|s| !sym::ends_sentence(**s)).count());
                 }
                 Op::Gap(n) => {
                     for skipped in 0..=usize::from(n) {

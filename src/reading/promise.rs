@@ -140,17 +140,33 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
             .unwrap_or(clause.end);
         let scope = q.start..end;
         let mut found = payments(c, scope.clone(), plans);
-        if found.is_empty() {
-            // "can I pay it off over 10 weeks" asks for a plan, it promises nothing.
-            let terms = (q.start..end).any(|i| {
-                c.period(i).is_some()
-                    || c.duration(i).is_some()
-                    || c.is(i, Class::Payment)
-                    || c.is(i, Class::Spread)
+        // "can I pay it off over 10 weeks" asks for a plan, it promises nothing.
+        let terms = (q.start..end).any(|i| {
+            c.period(i).is_some()
+                || c.duration(i).is_some()
+                || c.is(i, Class::Payment) && i >= q.end
+                || c.is(i, Class::Spread)
+        });
+        if terms && found.iter().all(|i| i.amount.is_none() && i.when.is_none()) {
+            continue;
+        }
+        // A routine question: "can I pay with a money order".
+        let routine = c.asks(q.start)
+            && found.iter().all(|i| {
+                i.amount.is_none()
+                    && i.when.is_none()
+                    && !i.what.is_some_and(|w| is_remainder(c, w))
             });
+        if routine {
+            continue;
+        }
+        if q.kind == CueKind::CommitWeak && found.iter().all(|i| is_vague(c, i)) {
+            continue;
+        }
+        if found.is_empty() {
             // Nor does a routine question: "can I pay with zelle".
             let question = c.asks(q.start);
-            if q.kind == CueKind::CommitWeak || terms || question || !about_payment(c, q, end) {
+            if q.kind == CueKind::CommitWeak || question || !about_payment(c, q, end) {
                 continue;
             }
             found.push(Item {
@@ -180,10 +196,19 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
     items
 }
 
+/// "I'll get it later", "you'll have everything": with a verb that is not of paying, something must
+/// say that money is meant.
+fn is_vague(c: &Context, item: &Item) -> bool {
+    item.amount.is_none()
+        && item.when.is_none()
+        && item.what.is_none_or(|w| c.is(w, Class::WholePronoun))
+}
+
 /// Whether a commitment without an object is about paying: it says a verb of paying, so only a
-/// following "attention" or question word spoils it.
+/// following "attention" or question word spoils it. What is sent has to be named.
 fn about_payment(c: &Context, q: &Cue, end: usize) -> bool {
-    !(q.end..end.min(q.end + 2)).any(|i| c.is(i, Class::Third))
+    let sends = (q.start..q.end).any(|i| c.is(i, Class::SendVerb));
+    !sends && !(q.end..end.min(q.end + 2)).any(|i| c.is(i, Class::Third))
         || (q.end..end).any(|i| c.is_date(i))
 }
 
@@ -204,7 +229,7 @@ fn payments(c: &Context, scope: Range<usize>, plans: &[Candidate]) -> Vec<Item> 
     let mut i = scope.start;
     while i < scope.end {
         let planned = plans.iter().any(|p| p.start <= i && i < p.end);
-        if let Some(money) = c.money(i).filter(|_| !planned) {
+        if let Some(money) = c.money(i).filter(|_| !planned && !is_for_a_bill(c, i)) {
             // "half (250) friday" and "the other 300" are one payment each.
             match out.last_mut() {
                 Some(last)
@@ -236,6 +261,15 @@ fn payments(c: &Context, scope: Range<usize>, plans: &[Candidate]) -> Vec<Item> 
         i += 1;
     }
     out
+}
+
+/// "120 del carro", "90 for daycare": the sender's other bills.
+fn is_for_a_bill(c: &Context, money: usize) -> bool {
+    c.cues.iter().any(|q| {
+        q.kind == CueKind::Bill
+            && q.side == Side::Right
+            && (money + 1..=money + 2).contains(&q.start)
+    })
 }
 
 fn set_date(out: &mut Vec<Item>, range: Range<usize>, at: usize) {
@@ -304,7 +338,7 @@ fn bare_payments(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<
     }
     let found: Vec<Item> = payments(c, clause.clone(), plans)
         .into_iter()
-        .filter(|i| i.what.is_some() && i.when.is_some())
+        .filter(|i| i.when.is_some() && i.what.is_some_and(|w| !c.is(w, Class::WholePronoun)))
         .collect();
     let strange = clause
         .clone()

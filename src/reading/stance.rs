@@ -234,10 +234,18 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
             copula = true;
         }
         // What follows "starting" says when, not what: "starting when my taxes come".
-        if i > money && c.is(i, Class::StartLead) {
+        if i > money && (c.is(i, Class::StartLead) || c.is(i, Class::Until)) {
             break;
         }
-        if c.is(i, Class::Benign) || c.is(i, Class::Currency) || c.is(i, Class::StartLead) {
+        let said_of_offers = [
+            Class::Benign,
+            Class::Currency,
+            Class::StartLead,
+            Class::Whole,
+            Class::Down,
+            Class::Then,
+        ];
+        if said_of_offers.iter().any(|class| c.is(i, *class)) {
             known += 1;
         } else {
             strange += 1;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::Sym;
+use super::lexicon::{Sym, sym};
 use super::model::Model;
 use super::pattern::Hit;
 use super::tokens::Token;
@@ -94,9 +94,32 @@ pub struct TriggerHit {
     pub reason: &'static str,
 }
 
+/// The symbols of a text, with a word that is nobody's but a name's set apart.
+fn syms(text: &str, tokens: &[Token]) -> Vec<Sym> {
+    tokens
+        .iter()
+        .map(|t| {
+            let word = text.get(t.start..t.end).unwrap_or("");
+            if t.sym == sym::UNKNOWN && is_name(word) {
+                sym::NAME
+            } else {
+                t.sym
+            }
+        })
+        .collect()
+}
+
+/// "Keisha", not "WORKING" and not "da".
+fn is_name(word: &str) -> bool {
+    let mut letters = word.chars().filter(|c| c.is_alphabetic());
+    letters.next().is_some_and(char::is_uppercase)
+        && letters.clone().next().is_some()
+        && letters.all(char::is_lowercase)
+}
+
 /// All triggers of the phrase tables, one hit each, in name order.
-pub(crate) fn read(tokens: &[Token], model: &Model) -> Vec<TriggerHit> {
-    let syms: Vec<Sym> = tokens.iter().map(|t| t.sym).collect();
+pub(crate) fn read(text: &str, tokens: &[Token], model: &Model) -> Vec<TriggerHit> {
+    let syms = syms(text, tokens);
     let mut hits: Vec<Hit> = Vec::new();
     model.triggers.hits(&syms, &mut hits);
     let mut found: Vec<TriggerHit> = Vec::new();
@@ -139,4 +162,26 @@ pub(crate) fn read(tokens: &[Token], model: &Model) -> Vec<TriggerHit> {
     }
     found.sort_by_key(|f| f.trigger.as_str());
     found
+}
+
+/// Every match of the trigger tables, exceptions too, with the line that gave it.
+pub(super) fn evidence(
+    text: &str,
+    tokens: &[Token],
+    model: &Model,
+) -> Vec<(&'static str, &'static str, Range<usize>)> {
+    let syms = syms(text, tokens);
+    let mut hits: Vec<Hit> = Vec::new();
+    model.triggers.hits(&syms, &mut hits);
+    let bytes = |h: &Hit| {
+        let start = tokens.get(h.start).map_or(0, |t| t.start);
+        let end = h.end.checked_sub(1).and_then(|i| tokens.get(i));
+        start..end.map_or(start, |t| t.end).max(start)
+    };
+    hits.iter()
+        .map(|h| {
+            let label = model.triggers.label(h.tag);
+            (label.name, model.triggers.line(h.tag), bytes(h))
+        })
+        .collect()
 }

@@ -17,6 +17,19 @@ macro_rules! classes {
 classes! {
     /// Words for dollars after a figure.
     Currency = "currency",
+    /// Codes before a figure: `usd75`.
+    CurrencyCode = "currency_code",
+    /// Words for hundredths of a dollar, and what joins them to the dollars.
+    Cents = "cents",
+    CentsJoin = "cents_join",
+    /// Verbs whose object has to be named to be a payment.
+    SendVerb = "send_verb",
+    /// Words for the whole that can stand for anything.
+    WholePronoun = "whole_pronoun",
+    /// Words before an hour: `at 5`.
+    ClockLead = "clock_lead",
+    /// Words that begin a period: `10 a day`.
+    PeriodLead = "period_lead",
     /// Nouns whose count is no amount: `20 hours`.
     Counted = "counted",
     /// Words before a figure that number a thing: `apt 305`, `conf 8812`.

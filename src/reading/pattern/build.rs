@@ -1,15 +1,17 @@
 //! Compiling data files into a [`Table`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::parse::{Node, Parser};
 use super::{Candidate, Label, Op, Pc, SetId, Table, Tag};
-use crate::reading::lexicon::{Lexicon, Sym};
+use crate::reading::lexicon::{Lexicon, Sym, sym};
 
 /// A mistake in an embedded table. Embedded data is proved by a test, so at run time a faulty line
 /// is left out instead of stopping the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
+    /// Which of the files of the table, from 0.
+    pub file: usize,
     pub line: usize,
     pub what: &'static str,
 }
@@ -19,10 +21,27 @@ pub(crate) struct Fault {
 pub(crate) struct TableBuilder {
     table: Table,
     classes: HashMap<&'static str, Node>,
+    /// Words that give no label by themselves; see [`Node::can_be_light`].
+    light: HashSet<Sym>,
+    files: usize,
     pub faults: Vec<Fault>,
 }
 
 impl TableBuilder {
+    /// A builder that refuses phrases that could match on the words of `light` alone.
+    pub(crate) fn refusing_light(light: &str, lexicon: &mut Lexicon) -> Self {
+        let words = light
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .flat_map(str::split_whitespace);
+        let mut set: HashSet<Sym> = words.map(|w| lexicon.intern(w)).collect();
+        set.insert(sym::UNKNOWN);
+        Self {
+            light: set,
+            ..Self::default()
+        }
+    }
+
     /// Adds a data file.
     pub(crate) fn load(&mut self, data: &'static str, lexicon: &mut Lexicon) {
         for (index, line) in data.lines().enumerate() {
@@ -32,11 +51,13 @@ impl TableBuilder {
             }
             if let Err(what) = self.line(line, lexicon) {
                 self.faults.push(Fault {
+                    file: self.files,
                     line: index + 1,
                     what,
                 });
             }
         }
+        self.files += 1;
     }
 
     fn line(&mut self, line: &'static str, lexicon: &mut Lexicon) -> Result<(), &'static str> {
@@ -59,27 +80,37 @@ impl TableBuilder {
             self.classes.insert(name.trim(), node);
             return Ok(());
         }
-        let (exception, body) = match line.strip_prefix("- ") {
-            Some(body) => (true, body),
-            None => (false, line),
+        let (mark, body) = match line.split_once(' ') {
+            Some((mark @ ("-" | "=" | "-="), body)) => (mark, body),
+            _ => ("", line),
         };
+        let exception = mark.starts_with('-');
         let label = self.table.labels.len().checked_sub(1).ok_or("no header")?;
         let node = Parser::new(body, &self.classes, lexicon).sequence(false)?;
         let mut firsts = Vec::new();
         if first_syms(&node, &mut firsts) {
             return Err("pattern can be empty or starts with a gap");
         }
+        if !mark.ends_with('=') && !self.light.is_empty() && node.can_be_light(&self.light) {
+            return Err("matches on light words alone");
+        }
         firsts.sort_unstable();
         firsts.dedup();
         let pc = self.table.code.len();
         self.emit(&node)?;
+        if exception && let Some(Op::Gap(n)) = self.table.code.last().copied() {
+            self.table.code.pop();
+            self.table.code.push(Op::Reach(n));
+        }
         self.table.code.push(Op::Match);
         let tag = Tag {
             label: u16::try_from(label).map_err(|_| "too many labels")?,
             exception,
+            entry: u16::try_from(self.table.entries.len()).map_err(|_| "too many lines")?,
         };
         let pc = Pc::try_from(pc).map_err(|_| "table too large")?;
         self.table.entries.push((pc, tag));
+        self.table.lines.push(line);
         self.table.firsts.push(firsts);
         Ok(())
     }
@@ -101,6 +132,36 @@ impl TableBuilder {
         Pc::try_from(self.table.code.len()).map_err(|_| "table too large")
     }
 
+    fn optional(&mut self, inner: &Node) -> Result<(), &'static str> {
+        let split = self.table.code.len();
+        self.table.code.push(Op::Match);
+        self.emit(inner)?;
+        let after = self.here()?;
+        let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
+        self.table.code[split] = Op::Split(body, after);
+        Ok(())
+    }
+
+    /// An optional part before `!a|b`: left out only where its words do not follow, else "(me)? !at"
+    /// would allow "me at" by leaving "me" out.
+    fn greedy(&mut self, inner: &Node) -> Result<(), &'static str> {
+        let mut firsts = Vec::new();
+        first_syms(inner, &mut firsts);
+        let split = self.table.code.len();
+        self.table.code.push(Op::Match);
+        self.emit(inner)?;
+        let jump = self.table.code.len();
+        self.table.code.push(Op::Match);
+        let without = self.here()?;
+        let id = self.set(firsts)?;
+        self.table.code.push(Op::NotNext(id));
+        let after = self.here()?;
+        let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
+        self.table.code[split] = Op::Split(body, without);
+        self.table.code[jump] = Op::Jump(after);
+        Ok(())
+    }
+
     fn emit(&mut self, node: &Node) -> Result<(), &'static str> {
         match node {
             Node::Set(syms) => {
@@ -111,17 +172,20 @@ impl TableBuilder {
                 self.table.code.push(op);
             }
             Node::Seq(nodes) => {
-                for n in nodes {
-                    self.emit(n)?;
+                for (i, n) in nodes.iter().enumerate() {
+                    let excluding = nodes[i + 1..]
+                        .iter()
+                        .find(|n| !matches!(n, Node::Optional(_)));
+                    match n {
+                        Node::Optional(inner) if matches!(excluding, Some(Node::NotNext(_))) => {
+                            self.greedy(inner)?;
+                        }
+                        _ => self.emit(n)?,
+                    }
                 }
             }
             Node::Optional(inner) => {
-                let split = self.table.code.len();
-                self.table.code.push(Op::Match);
-                self.emit(inner)?;
-                let after = self.here()?;
-                let body = Pc::try_from(split + 1).map_err(|_| "table too large")?;
-                self.table.code[split] = Op::Split(body, after);
+                self.optional(inner)?;
             }
             Node::Alt(branches) => {
                 let mut jumps = Vec::new();
@@ -217,5 +281,67 @@ fn first_syms(node: &Node, out: &mut Vec<Sym>) -> bool {
         }
         // A leading gap would make every token a candidate start.
         Node::Gap(_) | Node::Anchor(_) | Node::NotNext(_) | Node::NotPrevious(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TableBuilder;
+    use crate::reading::lexicon::{Lexicon, sym};
+    use crate::reading::pattern::{Hit, Table};
+
+    fn table(data: &'static str) -> (Table, Vec<&'static str>, Lexicon) {
+        let mut lexicon = Lexicon::new();
+        let light = "i you she it to has get me my at of not";
+        let mut builder = TableBuilder::refusing_light(light, &mut lexicon);
+        builder.load(data, &mut lexicon);
+        let (table, faults) = builder.finish(&lexicon);
+        (table, faults.iter().map(|f| f.what).collect(), lexicon)
+    }
+
+    #[test]
+    fn the_mistakes_people_make_in_tables_are_refused() {
+        for (line, refused) in [
+            ("(she|it) has to?", true),
+            ("get me (out of)? (my list)?", true),
+            ("= she has to", false),
+            ("- (she|it) has", true),
+            ("-= she has", false),
+            ("(not|stop) ..2 texting !at|in my", true),
+            ("(call me !at|dont stop)", true),
+            ("(not|stop) ..2 texting !at|in", false),
+            ("texting (me)? !at (now|again)", false),
+            ("(open group", true),
+            ("? ..3", true),
+        ] {
+            let data: &'static str = Box::leak(format!("[a b]\n{line}").into_boxed_str());
+            assert_eq!(!table(data).1.is_empty(), refused, "{line}");
+        }
+    }
+
+    fn ends(table: &Table, lexicon: &Lexicon, text: &str) -> Vec<usize> {
+        let syms: Vec<_> = text
+            .split(' ')
+            .map(|w| lexicon.get(w).unwrap_or(sym::UNKNOWN))
+            .collect();
+        let mut hits: Vec<Hit> = Vec::new();
+        table.hits(&syms, &mut hits);
+        hits.iter().map(|h| h.end).collect()
+    }
+
+    #[test]
+    fn an_exclusion_cannot_be_dodged_by_leaving_an_optional_word_out() {
+        let (table, faults, lexicon) = table("[a b]\ntexting (me)? !at|after");
+        assert!(faults.is_empty());
+        assert_eq!(ends(&table, &lexicon, "texting me"), [2]);
+        assert_eq!(ends(&table, &lexicon, "texting"), [1]);
+        assert!(ends(&table, &lexicon, "texting at night").is_empty());
+        assert!(ends(&table, &lexicon, "texting me at night").is_empty());
+    }
+
+    #[test]
+    fn the_gap_that_ends_an_exception_reaches_over_its_words() {
+        let (table, _, lexicon) = table("[a b]\nwrong\n- denying ..3");
+        assert_eq!(ends(&table, &lexicon, "denying it is wrong"), [4, 4]);
     }
 }

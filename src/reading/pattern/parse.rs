@@ -1,6 +1,6 @@
 //! Parsing one pattern line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Op;
 use crate::reading::lexicon::{Lexicon, Sym, sym};
@@ -68,6 +68,10 @@ impl<'a> Parser<'a> {
         let mut nodes = Vec::new();
         while let Some(part) = self.parts.get(self.at).copied() {
             if part == ")" || (part == "|" && in_group) {
+                // In a group `|` separates sequences, so "(a !b|c d)" would exclude only "b".
+                if part == "|" && matches!(nodes.last(), Some(Node::NotNext(_))) {
+                    return Err("!a|b in a group excludes only a");
+                }
                 break;
             }
             let mut atom = self.atom()?;
@@ -79,6 +83,14 @@ impl<'a> Parser<'a> {
                 }
                 // `a|b?` and `!a|b` are written for the whole choice, not for one branch.
                 atom = join(branches);
+            }
+            // "(call) !at|in my": whoever wrote it meant "in my", the machine would ask for "my".
+            let word = part.starts_with(char::is_lowercase);
+            if word
+                && matches!(nodes.last(), Some(Node::NotNext(_)))
+                && matches!(atom, Node::Set(_))
+            {
+                return Err("a bare word after !a|b is required, not excluded");
             }
             nodes.push(atom);
         }
@@ -230,5 +242,18 @@ fn join(branches: Vec<Node>) -> Node {
         Node::Optional(Box::new(Node::Set(syms)))
     } else {
         Node::Set(syms)
+    }
+}
+
+impl Node {
+    /// Whether some match of the node has none but `light` words. A phrase of "she", "has" and "to"
+    /// alone tells nothing, however carefully it is arranged.
+    pub(super) fn can_be_light(&self, light: &HashSet<Sym>) -> bool {
+        match self {
+            Self::Set(syms) => syms.iter().any(|s| light.contains(s)),
+            Self::Seq(nodes) => nodes.iter().all(|n| n.can_be_light(light)),
+            Self::Alt(nodes) => nodes.iter().any(|n| n.can_be_light(light)),
+            _ => true,
+        }
     }
 }
