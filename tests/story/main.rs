@@ -15,6 +15,7 @@ mod approvals;
 mod bad_input;
 mod contracts;
 mod crash;
+mod dashboard;
 mod duplicates;
 mod escalations;
 mod neighbours_down;
