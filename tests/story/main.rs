@@ -24,6 +24,7 @@ mod outage;
 mod plans;
 mod reading;
 mod redelivery;
+mod relay;
 mod restart;
 mod retries;
 mod roles;
