@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 
-use crate::bridge::{self, Bridge, Waiting};
+use crate::bridge::{self, Bridge, Feeds, Waiting};
 use crate::config::{Config, NatsSettings};
 use crate::engine::committer::Committer;
 use crate::engine::publisher::Publisher;
@@ -98,6 +98,7 @@ impl Service {
                 db: db.clone(),
                 publisher: publisher.clone(),
                 waiting: Waiting::listen(&client).await?,
+                feeds: Feeds::new(&config.bridge.feed, stop.clone()),
                 health: health.clone(),
                 metrics: metrics.clone(),
                 clock: clock.clone(),

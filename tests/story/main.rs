@@ -18,6 +18,7 @@ mod crash;
 mod dashboard;
 mod duplicates;
 mod escalations;
+mod feed;
 mod neighbours_down;
 mod order;
 mod outage;
