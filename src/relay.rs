@@ -310,3 +310,43 @@ fn agent_tables(config: &Config) -> Result<sqlx::PgPool, sqlx::Error> {
             .unwrap_or(&config.database),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<RelaySettings, String> {
+        let env = Env::from_pairs(pairs);
+        let settings = RelaySettings::read(&env);
+        env.finish().map(|()| settings).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_the_agents_own_paths() {
+        let settings = read(&[]).expect("defaults");
+        assert_eq!(settings.mode, RelayMode::Webhook);
+        assert_eq!(settings.sms_paths, ["/webhook/twilio/sms"]);
+        assert_eq!(settings.pass_paths, ["/webhook/twilio/status"]);
+        assert_eq!(settings.start_after, None);
+    }
+
+    #[test]
+    fn paths_the_router_would_not_take_literally_are_refused() {
+        for bad in ["sms", "/a/{b}", "/a/:b", "/a/*", "/a?b=c", "/a,,/b"] {
+            let fault = read(&[("RELAY_SMS_PATHS", bad)]).expect_err(bad);
+            assert!(fault.contains("RELAY_SMS_PATHS"), "{fault}");
+        }
+        let same = [("RELAY_SMS_PATHS", "/a, /b,/a"), ("RELAY_PASS_PATHS", "/b")];
+        let fault = read(&same).expect_err("one path, two meanings");
+        assert!(fault.contains("RELAY_PASS_PATHS"), "{fault}");
+        let two = read(&[("RELAY_SMS_PATHS", "/a, /b,/a")]).expect("two paths");
+        assert_eq!(two.sms_paths, ["/a", "/b"]);
+    }
+
+    #[test]
+    fn the_agents_database_is_checked_and_its_password_is_not_shown() {
+        let fault = read(&[("SMS_AGENT_DATABASE_URL", "mysql://u:hunter2@h/x")]);
+        let fault = fault.expect_err("not Postgres");
+        assert!(fault.contains("SMS_AGENT_DATABASE_URL") && !fault.contains("hunter2"));
+    }
+}

@@ -31,14 +31,19 @@ const MOST_MISSING: usize = 1000;
 /// Works until the service stops.
 pub(super) async fn run(relay: &Relay, agent: &PgPool, zone: Tz) {
     let mut failures = 0;
+    let mut idle: u32 = 0;
     while !relay.stop.is_cancelled() {
         let pause = match batch(relay, agent, zone).await {
             Ok(read) if read >= BATCH.unsigned_abs() as usize => {
                 failures = 0;
                 Duration::ZERO
             }
-            Ok(_) => {
+            Ok(read) => {
                 failures = 0;
+                idle = if read == 0 { idle.wrapping_add(1) } else { 0 };
+                if idle % 60 == 59 {
+                    suspect(relay, agent).await;
+                }
                 relay.settings.poll
             }
             Err(error) => {
@@ -125,6 +130,26 @@ async fn begin(relay: &Relay, agent: &PgPool) -> Result<(), sqlx::Error> {
     };
     tracing::info!(position, "reading the agent's tables from here on");
     relay_cursors::begin(&relay.db, SOURCE, position, relay.clock.now()).await
+}
+
+/// Nothing new for a while: because nobody writes, or because the agent's numbers begin below the
+/// cursor again (a database put back or made anew), and then nothing would come ever again. What
+/// to do about it is a person's decision: the same texts may be in there.
+async fn suspect(relay: &Relay, agent: &PgPool) {
+    let both = async {
+        let position = relay_cursors::position(&relay.db, SOURCE).await?;
+        Ok::<_, sqlx::Error>((position, relay_cursors::newest(agent).await?))
+    };
+    if let Ok((Some(position), newest)) = both.await
+        && newest < position
+    {
+        tracing::error!(
+            position,
+            newest,
+            "the agent's tables end before the cursor; see docs/operations.md"
+        );
+        relay.count("cursor_beyond_end");
+    }
 }
 
 /// The ids between two positions that no row has.

@@ -121,12 +121,42 @@ async fn the_same_text_twenty_times_is_one_text() {
     world.until_queue("published", 1).await;
     assert_eq!(provider.post(&posted).await.0, 200);
     assert_eq!(world.neighbours.sms_agent.inbound_count("SM1"), 1);
+    world.until_queue("published", 1).await;
     world.settle().await;
+    let stream = format!("{}_ORCHESTRATOR_IN", world.prefix.to_uppercase());
+    let jetstream = async_nats::jetstream::new(world.nats.clone());
+    let mut stream = jetstream.get_stream(stream).await.unwrap();
+    let published = stream.info().await.unwrap().state.messages;
+    assert_eq!(published, 1, "what is published is not published again");
     assert_eq!(
         world.count("select count(*) from inbound_messages").await,
         1
     );
     world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_limit_at_once_are_asked_to_come_again() {
+    let world =
+        RelayWorld::start(World::with("RELAY_PORT", "0").set("RELAY_MAX_PARALLEL", "2")).await;
+    world.neighbours.sms_agent.set_latency(300, 0);
+    let provider = world.provider();
+    let forms: Vec<_> = (0..5)
+        .map(|n| {
+            form(
+                &format!("SM{n}"),
+                &format!("+1202555014{n}"),
+                "hello [confidence=0.95]",
+            )
+        })
+        .collect();
+    let answers = futures::future::join_all(forms.iter().map(|f| provider.post(f))).await;
+    let taken = answers.iter().filter(|(status, _)| *status == 200).count();
+    let busy = answers.iter().filter(|(status, _)| *status == 503).count();
+    assert_eq!((taken, busy), (2, 3));
+    world.neighbours.sms_agent.set_latency(0, 0);
+    world.until_queue("published", 2).await;
+    world.finish(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

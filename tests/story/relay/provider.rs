@@ -157,6 +157,10 @@ impl RelayWorld {
         format!("http://{address}")
     }
 
+    pub(super) fn sidecar_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.relays[0].sidecar)
+    }
+
     pub(super) fn provider(&self) -> Provider {
         self.provider_of(0)
     }

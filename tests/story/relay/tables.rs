@@ -234,6 +234,24 @@ async fn a_row_nobody_can_answer_is_kept_and_does_not_stop_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tables_that_begin_anew_are_noticed() {
+    let world = prepared(1).await;
+    let seen = || async {
+        let answer = reqwest::get(world.sidecar_url("/metrics")).await.ok()?;
+        let text = answer.text().await.ok()?;
+        text.contains("outcome=\"cursor_beyond_end\"").then_some(())
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert_eq!(seen().await, None, "a quiet night is no reason");
+    sqlx::query("truncate sms_messages restart identity")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    world.until("somebody is told", seen).await;
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_agents_tables_are_only_read() {
     let mut world = RelayWorld::with_replicas(reading(), 0).await;
     agents_tables(&world.db).await;
