@@ -154,6 +154,15 @@ impl Relay {
         TimeDelta::from_std(doubled.min(Duration::from_secs(10))).unwrap_or(TimeDelta::seconds(10))
     }
 
+    /// When a stage should have handled what was published; doubled each time, half an hour at most:
+    /// a backlog is no loss, and more copies would only lengthen it.
+    fn taken_by(&self, from: DateTime<Utc>, attempts: i32) -> DateTime<Utc> {
+        let doubled =
+            (self.retry_base * 60).saturating_mul(1 << attempts.clamp(0, 5).unsigned_abs());
+        from + TimeDelta::from_std(doubled.min(Duration::from_secs(1800)))
+            .unwrap_or(TimeDelta::minutes(1))
+    }
+
     /// After which an agent that gave no clear answer has certainly finished, one way or another.
     fn clear_by(&self, from: DateTime<Utc>) -> DateTime<Utc> {
         from + TimeDelta::from_std(self.settings.agent_timeout).unwrap_or(TimeDelta::seconds(20))
@@ -294,7 +303,10 @@ async fn work(config: Config, relay: Arc<Relay>, health: Arc<Health>) {
         RelayMode::Tables => {
             let zone = config.neighbours.agent.zone;
             match agent_tables(&config).context("SMS_AGENT_DATABASE_URL") {
-                Ok(agent) => tables::run(&relay, &agent, zone).await,
+                Ok(agent) => {
+                    let reading = tables::run(&relay, &agent, zone);
+                    futures::future::join(reading, drain::run(&relay)).await;
+                }
                 Err(error) => tracing::error!(error = format!("{error:#}"), "no tables to read"),
             }
         }

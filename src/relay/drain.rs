@@ -1,13 +1,18 @@
-//! From the queue to the stream, and to an answer about texts whose fate at the agent is unknown.
+//! From the queue to the stream, and to an answer about texts whose fate is unknown: at the agent,
+//! or on the stream.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures::future;
 
 use super::Relay;
 use super::event::{self, Relayed};
-use crate::domain::Phone;
+use crate::domain::{EventId, Phone};
+use crate::events::{Event, SmsReceived};
 use crate::neighbours::sms_agent::Sighting;
+use crate::stages::STAGES;
+use crate::store::handled;
 use crate::store::relay_queue::{self, DueText, Outcome, Waiting};
 
 /// Texts in work at once; each is of another sender.
@@ -51,22 +56,39 @@ async fn round(relay: &Relay) -> Result<usize, sqlx::Error> {
     let mut tx = relay.db.begin().await?;
     let ready = relay_queue::hold(&mut tx, Waiting::Ready, now, BATCH).await?;
     let unclear = relay_queue::hold(&mut tx, Waiting::Forwarding, now, BATCH).await?;
-    let (published, looked) = futures::future::join(
-        futures::future::join_all(ready.iter().map(|due| publish(relay, due))),
-        futures::future::join_all(unclear.iter().map(|due| look(relay, due))),
-    )
-    .await;
-    let now = relay.clock.now();
-    for (due, outcome) in ready
+    let published = relay_queue::hold(&mut tx, Waiting::Published, now, BATCH).await?;
+    let ids: Vec<EventId> = published
         .iter()
-        .chain(&unclear)
-        .zip(published.iter().chain(&looked))
-    {
+        .map(|d| event::id_of(&d.text.sid))
+        .collect();
+    let handled = handled::among(&mut tx, &ids, first_stage()).await?;
+    let all = future::join3(
+        future::join_all(ready.iter().map(|due| publish(relay, due))),
+        future::join_all(unclear.iter().map(|due| look(relay, due))),
+        future::join_all(
+            published
+                .iter()
+                .zip(&ids)
+                .map(|(due, id)| check(relay, due, handled.contains(id))),
+        ),
+    );
+    let (first, second, third) = all.await;
+    let now = relay.clock.now();
+    let held = ready.iter().chain(&unclear).chain(&published);
+    for (due, outcome) in held.zip(first.iter().chain(&second).chain(&third)) {
         note(relay, due, outcome);
         relay_queue::settle(&mut tx, due.id, outcome, now).await?;
     }
     tx.commit().await?;
-    Ok(ready.len() + unclear.len())
+    Ok(ready.len() + unclear.len() + published.len())
+}
+
+/// Who handles what the relay publishes.
+fn first_stage() -> &'static str {
+    STAGES
+        .iter()
+        .find(|row| row.subjects.contains(&SmsReceived::SUBJECT))
+        .map_or("intake", |row| row.name)
 }
 
 /// One text that the agent has accepted.
@@ -103,7 +125,34 @@ async fn publish(relay: &Relay, due: &DueText) -> Outcome {
         Err(invalid) => return Outcome::Refused(event::faults(&invalid)),
     };
     match event::publish(&relay.publisher, &text.sid, &sms, now).await {
-        Ok(()) => Outcome::Published,
+        Ok(()) => match serde_json::to_value(&sms) {
+            Ok(event) => Outcome::Published {
+                event,
+                due_at: relay.taken_by(now, 0),
+            },
+            Err(error) => later(relay, due, error.to_string()),
+        },
+        Err(error) => later(relay, due, error.to_string()),
+    }
+}
+
+/// One text that the stream has taken. An acknowledged message can be lost with the server's disk,
+/// or its power; what no stage has handled after a while is published again under the same id.
+async fn check(relay: &Relay, due: &DueText, handled: bool) -> Outcome {
+    if handled {
+        return Outcome::Taken;
+    }
+    let now = relay.clock.now();
+    let again = |error| Outcome::Later {
+        error,
+        due_at: relay.taken_by(now, due.attempts + 1),
+    };
+    let sms = due.event.clone().map(serde_json::from_value::<SmsReceived>);
+    let Some(Ok(sms)) = sms else {
+        return Outcome::Refused("its event cannot be read back".to_owned());
+    };
+    match event::publish(&relay.publisher, &due.text.sid, &sms, now).await {
+        Ok(()) => again(None),
         Err(error) => later(relay, due, error.to_string()),
     }
 }
@@ -125,9 +174,20 @@ async fn look(relay: &Relay, due: &DueText) -> Outcome {
 fn note(relay: &Relay, due: &DueText, outcome: &Outcome) {
     let (sid, attempts) = (due.text.sid.as_str(), due.attempts);
     match outcome {
-        Outcome::Published => relay.count("published"),
+        Outcome::Published { .. } => relay.count("published"),
+        Outcome::Taken => relay.count("taken"),
         Outcome::Ready => tracing::info!(sid, "the agent has a text whose fate was unknown"),
-        Outcome::Later { error, .. } => tracing::info!(sid, attempts, error, "relayed later"),
+        Outcome::Later {
+            error: Some(error), ..
+        } => tracing::info!(sid, attempts, error, "relayed later"),
+        Outcome::Later { error: None, .. } => {
+            tracing::info!(
+                sid,
+                attempts,
+                "published again: no stage has handled it yet"
+            );
+            relay.count("published_again");
+        }
         Outcome::Refused(why) => {
             tracing::error!(sid, why, "a text cannot be published; it is kept");
             relay.count("refused");
@@ -153,7 +213,7 @@ async fn sighting(relay: &Relay, due: &DueText, limit: u32) -> Result<Sighting, 
 
 fn later(relay: &Relay, due: &DueText, error: String) -> Outcome {
     Outcome::Later {
-        error,
+        error: Some(error),
         due_at: relay.clock.now() + relay.pause(due.attempts),
     }
 }

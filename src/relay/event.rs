@@ -86,7 +86,7 @@ impl Relayed<'_> {
 }
 
 /// The id a text has on the stream, however often and by whichever replica it is published.
-fn id_of(sid: &str) -> EventId {
+pub(super) fn id_of(sid: &str) -> EventId {
     let name = format!("orchestrator/relay\n{sid}");
     EventId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
 }

@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use super::Relay;
 use super::event::{self, Relayed};
 use crate::store::relay_cursors::{self, AgentRow};
-use crate::store::relay_queue::{self, QueuedText};
+use crate::store::relay_queue::{self, PublishedText, QueuedText};
 
 /// The cursor's name: there is one agent.
 const SOURCE: &str = "sms_agent";
@@ -83,11 +83,15 @@ async fn batch(relay: &Relay, agent: &PgPool, zone: Tz) -> Result<usize, Unfinis
     let rows = relay_cursors::rows(agent, position, &missing, zone.name(), BATCH).await?;
     let mut reached = position;
     let mut found = Vec::new();
+    let mut published = Vec::new();
     let mut result = Ok(rows.len());
     for row in &rows {
         if row.inbound {
             match take(relay, row).await {
-                Ok(Taken::Published) => relay.count("published"),
+                Ok(Taken::Published(text)) => {
+                    relay.count("published");
+                    published.push(text);
+                }
                 Ok(Taken::Refused(text, why)) => {
                     tracing::error!(
                         sid = text.sid,
@@ -109,6 +113,7 @@ async fn batch(relay: &Relay, agent: &PgPool, zone: Tz) -> Result<usize, Unfinis
             found.push(row.id);
         }
     }
+    relay_queue::keep_published(&mut tx, &published, relay.taken_by(now, 0)).await?;
     let passed = passed_over(position, reached, rows.iter().map(|row| row.id));
     relay_cursors::miss(&mut tx, SOURCE, &passed, now).await?;
     relay_cursors::stop_missing(&mut tx, SOURCE, &found, now - LOOKED_FOR).await?;
@@ -165,7 +170,7 @@ fn passed_over(position: i64, reached: i64, ids: impl Iterator<Item = i64>) -> V
 }
 
 enum Taken {
-    Published,
+    Published(PublishedText),
     Refused(QueuedText, String),
 }
 
@@ -190,7 +195,11 @@ async fn take(relay: &Relay, row: &AgentRow) -> Result<Taken, event::NotPublishe
     match relayed.event(now) {
         Ok(sms) => {
             event::publish(&relay.publisher, &sid, &sms, now).await?;
-            Ok(Taken::Published)
+            Ok(Taken::Published(PublishedText {
+                event: serde_json::to_value(&sms).unwrap_or_default(),
+                received_at: row.at.unwrap_or(now),
+                sid,
+            }))
         }
         Err(invalid) => {
             let text = QueuedText {

@@ -2,10 +2,11 @@
 //! one small statement each: at most a few texts a second come through a webhook.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool, Row};
 
-use super::Tx;
+use super::{Tx, column};
 
 /// A text as the provider posted it.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct DueText {
     pub id: i64,
     /// What it says.
     pub text: QueuedText,
+    /// As it was published.
+    pub event: Option<Value>,
     /// Tries so far.
     pub attempts: i32,
 }
@@ -40,6 +43,8 @@ pub enum Waiting {
     Forwarding,
     /// The agent has it, the stream does not.
     Ready,
+    /// The stream has it; whether a stage has is to be seen.
+    Published,
 }
 
 impl Waiting {
@@ -47,6 +52,7 @@ impl Waiting {
         match self {
             Self::Forwarding => "forwarding",
             Self::Ready => "ready",
+            Self::Published => "published",
         }
     }
 }
@@ -117,7 +123,7 @@ pub async fn hold(
     limit: i64,
 ) -> Result<Vec<DueText>, sqlx::Error> {
     let rows = sqlx::query(
-        "select d.id, d.message_sid, d.sender, d.content, d.num_media, d.attempts, d.received_at
+        "select d.id, d.message_sid, d.sender, d.content, d.num_media, d.attempts, d.received_at, d.event
          from relay_queue d
          where d.state = $1 and d.due_at <= $2
            and not exists (select 1 from relay_queue e
@@ -146,6 +152,7 @@ fn from_row(row: &PgRow) -> Result<DueText, sqlx::Error> {
             num_media: row.try_get("num_media")?,
             received_at: row.try_get("received_at")?,
         },
+        event: row.try_get("event")?,
         attempts: row.try_get("attempts")?,
     })
 }
@@ -153,14 +160,21 @@ fn from_row(row: &PgRow) -> Result<DueText, sqlx::Error> {
 /// What became of a due text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The stream has it: what it said is needed no longer.
-    Published,
+    /// The stream has it. Kept as it was published, until somebody has handled it.
+    Published {
+        /// The body.
+        event: Value,
+        /// When to see whether somebody has.
+        due_at: DateTime<Utc>,
+    },
+    /// A stage has handled it: what it said is needed no longer.
+    Taken,
     /// The agent has it after all: now it may be published.
     Ready,
     /// Not now.
     Later {
         /// Why.
-        error: String,
+        error: Option<String>,
         /// When again.
         due_at: DateTime<Utc>,
     },
@@ -178,9 +192,16 @@ pub async fn settle(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let query = match outcome {
-        Outcome::Published => sqlx::query(
+        Outcome::Published { event, due_at } => sqlx::query(
             "update relay_queue set state = 'published', sender = null, content = null,
-               last_error = null, finished_at = $2 where id = $1",
+               attempts = 0, last_error = null, due_at = $2, event = $3 where id = $1",
+        )
+        .bind(id)
+        .bind(due_at)
+        .bind(event),
+        Outcome::Taken => sqlx::query(
+            "update relay_queue set state = 'taken', event = null, last_error = null,
+               finished_at = $2 where id = $1",
         )
         .bind(id)
         .bind(now),
@@ -238,23 +259,53 @@ pub async fn keep_refused(
     Ok(())
 }
 
+/// A text that was published without having been in the queue.
+pub struct PublishedText {
+    /// The provider's id.
+    pub sid: String,
+    /// The body.
+    pub event: Value,
+    /// When it was sent.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Keeps published texts until somebody has handled them; a known one stays as it is.
+pub async fn keep_published(
+    tx: &mut Tx<'_>,
+    texts: &[PublishedText],
+    due_at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into relay_queue (message_sid, state, event, received_at, due_at)
+         select sid, 'published', event, received, $4
+         from unnest($1::text[], $2::jsonb[], $3::timestamptz[]) as t(sid, event, received)
+         on conflict (message_sid) do nothing",
+    )
+    .bind(column(texts, |t| t.sid.as_str()))
+    .bind(column(texts, |t| &t.event))
+    .bind(column(texts, |t| t.received_at))
+    .bind(due_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// How many texts are in each state that wants attention.
 pub async fn counts(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query_as(
         "select s, (select count(*) from relay_queue where state = s)
-         from unnest(array['forwarding', 'ready', 'refused', 'unconfirmed']) as s",
+         from unnest(array['forwarding', 'ready', 'published', 'refused', 'unconfirmed']) as s",
     )
     .fetch_all(pool)
     .await
 }
 
-/// Forgets what was published before `before`: the ids, which recognise a provider that posts the
-/// same text again.
+/// Forgets what was taken before `before`: the ids, which recognise a provider that posts the same
+/// text again.
 pub async fn prune(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    let gone =
-        sqlx::query("delete from relay_queue where state = 'published' and finished_at < $1")
-            .bind(before)
-            .execute(pool)
-            .await?;
+    let gone = sqlx::query("delete from relay_queue where state = 'taken' and finished_at < $1")
+        .bind(before)
+        .execute(pool)
+        .await?;
     Ok(gone.rows_affected())
 }

@@ -47,9 +47,10 @@ async fn a_signed_text_passes_the_agent_untouched_and_is_answered() {
         metadata,
         json!({"source": "relay", "stored_by_agent": true})
     );
-    world.until_queue("published", 1).await;
-    let kept = "select count(*) from relay_queue where sender is not null or content is not null";
-    assert_eq!(world.count(kept).await, 0, "what is published is forgotten");
+    world.until_queue("taken", 1).await;
+    let kept = "select count(*) from relay_queue
+        where sender is not null or content is not null or event is not null";
+    assert_eq!(world.count(kept).await, 0, "what was taken is forgotten");
     world.finish(1).await;
 }
 

@@ -33,6 +33,22 @@ async fn without_nats_texts_wait_in_the_queue() {
     world.finish(5).await;
 }
 
+/// A power cut can cost a stream what it has acknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_stream_loses_is_published_again() {
+    let mut world = RelayWorld::without_a_service(World::with("RELAY_PORT", "0")).await;
+    let posted = form("SM1", "+12025550143", "hello [confidence=0.95]");
+    // Its tables are there.
+    world.until_queue("ready", 0).await;
+    assert_eq!(world.provider().post(&posted).await.0, 200);
+    world.until_queue("published", 1).await;
+    world.lose_streams().await;
+    world.start_service().await;
+    world.until_status("sms-12025550143", "sent").await;
+    world.until_queue("taken", 1).await;
+    world.finish(1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_agent_the_provider_is_told_and_nothing_is_invented() {
     let world =

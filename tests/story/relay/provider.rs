@@ -123,6 +123,20 @@ impl RelayWorld {
         all
     }
 
+    /// Relays that work while nobody handles what they publish.
+    pub(super) async fn without_a_service(plan: Plan) -> Self {
+        let mut all = Self {
+            world: plan.prepare().await,
+            relays: Vec::new(),
+        };
+        all.start_relay().await;
+        all
+    }
+
+    pub(super) async fn start_service(&mut self) {
+        self.world.start_service().await;
+    }
+
     pub(super) async fn start_relay(&mut self) {
         let pairs = self.world.environment();
         let pairs: Vec<(&str, &str)> = pairs
@@ -185,12 +199,15 @@ impl RelayWorld {
 pub(super) async fn until_queue(world: &World, state: &str, wanted: i64) {
     world
         .until(&format!("{wanted} are {state}"), || async {
-            let count: i64 =
-                sqlx::query_scalar("select count(*) from relay_queue where state = $1")
-                    .bind(state)
-                    .fetch_one(&world.db)
-                    .await
-                    .ok()?;
+            // What is published is taken sooner or later.
+            let count: i64 = sqlx::query_scalar(
+                "select count(*) from relay_queue
+                 where state = $1 or ($1 = 'published' and state = 'taken')",
+            )
+            .bind(state)
+            .fetch_one(&world.db)
+            .await
+            .ok()?;
             (count == wanted).then_some(())
         })
         .await;

@@ -218,6 +218,19 @@ async fn a_relay_that_died_before_its_commit_repeats_itself_without_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_stream_loses_is_published_again() {
+    let mut world = RelayWorld::without_a_service(reading().set("RELAY_START_AFTER", "0")).await;
+    agents_tables(&world.db).await;
+    stored(&world.db, 1, "SM1", "inbound", "hello [confidence=0.95]").await;
+    world.until_queue("published", 1).await;
+    world.lose_streams().await;
+    world.start_service().await;
+    world.until_status("1", "sent").await;
+    world.until_queue("taken", 1).await;
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_nobody_can_answer_is_kept_and_does_not_stop_the_others() {
     let world = prepared(1).await;
     sqlx::query(
