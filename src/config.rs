@@ -20,6 +20,7 @@ use crate::neighbours::model::ModelSettings;
 use crate::neighbours::notifications::NotificationSettings;
 use crate::neighbours::sms_agent::SmsAgentSettings;
 use crate::ops::telemetry::LogSettings;
+use crate::relay::RelaySettings;
 use crate::rules::gate::{Gate, GateSettings};
 use crate::rules::plan::PlanSettings;
 use crate::rules::prompt::PromptLimits;
@@ -41,6 +42,8 @@ pub struct Config {
     pub nats: NatsSettings,
     /// The HTTP side.
     pub bridge: BridgeSettings,
+    /// In front of an SMS Agent that calls nobody.
+    pub relay: RelaySettings,
     /// `SIDECAR_PORT`.
     pub sidecar_port: u16,
     /// Where the neighbours are and how they are spoken to.
@@ -100,6 +103,7 @@ impl Config {
             database: database(env),
             nats: nats(env),
             bridge: BridgeSettings::read(env),
+            relay: RelaySettings::read(env),
             sidecar_port: env.number_of(&["SIDECAR_PORT", "METRICS_PORT"], 9090),
             neighbours: neighbours(env),
             engine: EngineSettings {

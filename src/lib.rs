@@ -3,6 +3,7 @@
 //! The modules in the order in which a text meets them:
 //!
 //! - [`bridge`]: HTTP in; turns a request into an event and waits for what becomes of it
+//! - [`relay`]: brings in the texts of an SMS Agent that calls nobody
 //! - [`events`]: the one list of everything that is said on NATS
 //! - [`stages`]: what happens to a text, one file a stage
 //! - [`reading`], [`rules`]: what a text says, what may be done; no I/O
@@ -25,6 +26,7 @@ pub mod jsonl;
 pub mod neighbours;
 pub mod ops;
 pub mod reading;
+pub mod relay;
 pub mod rules;
 pub mod service;
 pub mod stages;

@@ -30,6 +30,9 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         stages: Vec<String>,
     },
+    /// Brings in the texts of an SMS Agent that calls nobody: as the public webhook in front of it,
+    /// or by reading its tables (`RELAY_MODE`).
+    Relay,
     /// Compares streams and consumers with the files in nats/, or makes them so. Never deletes.
     Topology {
         #[command(subcommand)]
@@ -133,6 +136,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             )
             .await
         }
+        Command::Relay => relay(config).await,
         Command::Topology { action } => apply_topology(&config, &action).await,
         Command::Migrate => {
             let db = store::connect(&config.database)?;
@@ -208,6 +212,15 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
     stop_signal().await?;
     tracing::info!("stopping");
     service.stop().await;
+    Ok(())
+}
+
+async fn relay(config: Config) -> anyhow::Result<()> {
+    let relay = orchestrator::relay::Running::start(config, Clock::system()).await?;
+    tracing::info!(webhook = ?relay.webhook, sidecar = %relay.sidecar, "listening");
+    stop_signal().await?;
+    tracing::info!("stopping");
+    relay.stop().await;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 
-use crate::bridge::{self, Bridge, Waiting};
+use crate::bridge::{self, Bridge, Feeds, Waiting};
 use crate::config::{Config, NatsSettings};
 use crate::engine::committer::Committer;
 use crate::engine::publisher::Publisher;
@@ -98,6 +98,7 @@ impl Service {
                 db: db.clone(),
                 publisher: publisher.clone(),
                 waiting: Waiting::listen(&client).await?,
+                feeds: Feeds::new(&config.bridge.feed, stop.clone()),
                 health: health.clone(),
                 metrics: metrics.clone(),
                 clock: clock.clone(),
@@ -196,7 +197,11 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
     futures::join!(stages, alarm);
 }
 
-async fn prepare(config: &Config, db: &PgPool, publisher: &Publisher) -> anyhow::Result<()> {
+pub(crate) async fn prepare(
+    config: &Config,
+    db: &PgPool,
+    publisher: &Publisher,
+) -> anyhow::Result<()> {
     let mode = if config.setup_on_start {
         Mode::CreateMissing
     } else {
@@ -230,7 +235,7 @@ async fn prepare(config: &Config, db: &PgPool, publisher: &Publisher) -> anyhow:
     Ok(())
 }
 
-async fn listen(host: &str, port: u16, variable: &str) -> anyhow::Result<TcpListener> {
+pub(crate) async fn listen(host: &str, port: u16, variable: &str) -> anyhow::Result<TcpListener> {
     let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
     match TcpListener::bind((unbracketed, port)).await {
         // A machine without IPv6.
@@ -249,7 +254,7 @@ async fn listen(host: &str, port: u16, variable: &str) -> anyhow::Result<TcpList
 }
 
 /// Serves until told to stop, then lets requests under way finish.
-async fn serve<M, S>(listener: TcpListener, app: M, stop: CancellationToken)
+pub(crate) async fn serve<M, S>(listener: TcpListener, app: M, stop: CancellationToken)
 where
     M: for<'a> tower::Service<
             axum::serve::IncomingStream<'a, TcpListener>,

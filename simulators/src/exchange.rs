@@ -36,6 +36,11 @@ impl Call {
         self.uri.path()
     }
 
+    /// As received, with the query.
+    pub fn path_and_query(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |both| both.as_str())
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

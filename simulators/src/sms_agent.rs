@@ -1,6 +1,7 @@
 //! The SMS Agent, as recorded on the real one, and the tenants' phones behind it.
 
 mod validation;
+pub mod webhook;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,6 +91,7 @@ pub struct SmsAgent {
     tenants: Arc<Tenants>,
     ledger: Mutex<Ledger>,
     honours_keys: AtomicBool,
+    loses_inbound: AtomicBool,
 }
 
 impl SmsAgent {
@@ -98,6 +100,7 @@ impl SmsAgent {
             tenants,
             ledger: Mutex::default(),
             honours_keys: AtomicBool::new(false),
+            loses_inbound: AtomicBool::new(false),
         }
     }
 
@@ -316,15 +319,21 @@ impl Simulated for SmsAgent {
         match (segments.as_slice(), call.method()) {
             (["sms", "send"], &Method::POST) => self.send(call),
             (["conversations", phone], &Method::GET) => self.history(call, phone),
+            (["webhook", "twilio", "sms"], &Method::POST) => self.inbound(call),
+            (["webhook", "twilio", "status"], &Method::POST) => self.status_callback(call),
             // The same whatever the state of its database is.
             (["health"], &Method::GET) => Answer::json(
                 200,
                 &json!({"ok": true, "version": "0.1.0",
                     "checks": {"config": true, "db": "unknown"}}),
             ),
-            (["sms", "send"] | ["conversations", _] | ["health"], _) => {
-                Answer::method_not_allowed()
-            }
+            (
+                ["sms", "send"]
+                | ["conversations", _]
+                | ["health"]
+                | ["webhook", "twilio", "sms" | "status"],
+                _,
+            ) => Answer::method_not_allowed(),
             _ => Answer::not_found(),
         }
     }
@@ -351,6 +360,9 @@ impl Simulated for SmsAgent {
                     self.add_row(row);
                 }
             })),
+            (&Method::POST, "lose-inbound") => Some(parsed::<bool>(call, |lose| {
+                self.lose_inbound(lose);
+            })),
             (&Method::POST, "idempotency") => Some(parsed::<bool>(call, |honour| {
                 self.honour_idempotency_keys(honour);
             })),
@@ -361,6 +373,7 @@ impl Simulated for SmsAgent {
     fn reset(&self) {
         *self.ledger() = Ledger::default();
         self.honour_idempotency_keys(false);
+        self.lose_inbound(false);
     }
 
     fn leave_trace(&self, call: &Call, status: &str) {

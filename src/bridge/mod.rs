@@ -8,6 +8,7 @@ mod bulk;
 mod command;
 mod consents;
 mod escalations;
+mod feed;
 mod health;
 mod plans;
 mod problem;
@@ -28,6 +29,7 @@ use axum::routing::{get, post};
 use sqlx::PgPool;
 
 pub use command::Waiting;
+pub use feed::{FeedSettings, Feeds};
 pub use problem::ApiError;
 
 use crate::config::Env;
@@ -49,6 +51,8 @@ pub struct BridgeSettings {
     pub accept_timeout: Duration,
     /// `MAX_WORKFLOW_RETRIES`, to show.
     pub max_retries: i32,
+    /// Live feeds.
+    pub feed: FeedSettings,
 }
 
 impl BridgeSettings {
@@ -66,6 +70,7 @@ impl BridgeSettings {
             sync_budget: env.millis("SYNC_BUDGET_MS", 1800),
             accept_timeout: env.millis("ACCEPT_TIMEOUT_MS", 5000),
             max_retries: env.number("MAX_WORKFLOW_RETRIES", 3),
+            feed: FeedSettings::read(env),
         }
     }
 }
@@ -79,6 +84,8 @@ pub struct Bridge {
     pub publisher: Publisher,
     /// For waiting.
     pub waiting: Waiting,
+    /// For watching.
+    pub feeds: Feeds,
     /// What is known about ourselves.
     pub health: Arc<Health>,
     /// Counters.
@@ -115,6 +122,7 @@ pub fn router(bridge: Bridge) -> Router {
             "/orchestrate/conversations/{conversation_id}/timeline",
             get(timeline::timeline),
         )
+        .route("/orchestrate/events", get(feed::events))
         .route("/orchestrate/escalate", post(escalations::escalate))
         .route("/escalations/trigger", post(escalations::trigger))
         .route("/orchestrate/escalations", get(escalations::list))

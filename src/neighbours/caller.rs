@@ -116,6 +116,17 @@ impl Caller {
         }
     }
 
+    /// A request with nothing of ours but the token: somebody else's, handed on.
+    pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.address.base));
+        match &self.address.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        }
+    }
+
     /// Reads JSON, repeating what may work a moment later.
     pub async fn get(&self, path: &str, correlation_id: &str) -> Result<Value, CallError> {
         let once = || async { self.get_once(path, correlation_id).await };

@@ -4,12 +4,15 @@
 //! room for doubt is [`SendResult::Unclear`], and before any repeat somebody looks.
 
 mod reading;
+mod webhook;
 
 use std::time::Duration;
 
 use chrono_tz::Tz;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+pub use webhook::{NoAnswer, Posted, Said, Sighting};
 
 use super::caller::{CallError, Caller, describe, retry_after, segment};
 use crate::domain::{HistoryEntry, Phone, TenantId};

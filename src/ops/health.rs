@@ -20,6 +20,7 @@ pub struct Health {
     topology: AtomicBool,
     probe_now: tokio::sync::Notify,
     stopping: CancellationToken,
+    serves_regardless: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -34,8 +35,17 @@ impl Health {
             topology: AtomicBool::new(false),
             probe_now: tokio::sync::Notify::new(),
             stopping,
+            serves_regardless: false,
             metrics,
         }
+    }
+
+    /// For a door that does its work also while Postgres or NATS are away: a load balancer must not
+    /// shut it because of them. They are still probed and measured.
+    #[must_use]
+    pub fn that_serves_regardless(mut self) -> Self {
+        self.serves_regardless = true;
+        self
     }
 
     /// Since when.
@@ -66,6 +76,12 @@ impl Health {
 
     /// Why no traffic should come here; empty when it should.
     pub fn reasons_not_ready(&self) -> Vec<&'static str> {
+        if self.serves_regardless {
+            return match self.stopping.is_cancelled() {
+                true => vec!["shutting down"],
+                false => Vec::new(),
+            };
+        }
         let checks = [
             (!self.database(), "database unreachable"),
             (

@@ -55,6 +55,12 @@ metrics! {
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
+    /// Live feeds that are open.
+    feeds: IntGaugeVec, "orchestrator_feeds_open", [];
+    /// Inbound texts at the relay, by outcome (accepted, not_accepted, unclear, not_kept, not_a_text, busy, published, published_again, taken, refused, unconfirmed, lost_by_agent, cursor_beyond_end).
+    relayed: IntCounterVec, "orchestrator_relay_texts_total", ["outcome"];
+    /// Texts the relay has to do something about (forwarding, ready, published) or a person has (refused, unconfirmed).
+    relay_queue: IntGaugeVec, "orchestrator_relay_queue", ["state"];
     /// Whether a part of the service is reachable (1) or not (0).
     reachable: IntGaugeVec, "orchestrator_dependency_up", ["dependency"];
 }

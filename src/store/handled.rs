@@ -69,6 +69,22 @@ pub(crate) async fn find<'e, E: sqlx::Executor<'e, Database = Postgres>>(
         .collect())
 }
 
+/// Which of these events a stage has handled.
+pub async fn among(
+    tx: &mut Tx<'_>,
+    events: &[EventId],
+    stage: &str,
+) -> Result<Vec<EventId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
+        "select event_id from handled_events where event_id = any($1) and stage = $2",
+    )
+    .bind(column(events, |e| e.0))
+    .bind(stage)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(found.into_iter().map(EventId).collect())
+}
+
 /// The kept events of one mark, if it is set.
 pub async fn of(
     pool: &PgPool,

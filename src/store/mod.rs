@@ -2,7 +2,7 @@
 //!
 //! Writes come as values ([`Change`]) and are applied for a whole batch at a time, one statement
 //! per kind of row, because the cost of a small row is the round trip and not the row. Only the
-//! engine's committer calls [`apply`]; the bridge reads.
+//! engine's committer calls [`apply`]; the bridge reads; the relay has tables of its own.
 
 pub mod attempts;
 pub mod audit;
@@ -21,6 +21,8 @@ pub mod holds;
 pub mod notifications;
 pub mod plans;
 pub mod pool;
+pub mod relay_cursors;
+pub mod relay_queue;
 pub mod steps;
 pub mod texts;
 pub mod timeline;

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::{History, LookResult, SendResult, text};
+use super::{History, LookResult, SendResult, Sighting, text};
 use crate::domain::{HistoryEntry, TenantId};
 
 /// The messages of an answer in any of its shapes: bare list, envelope, envelope in `data`.
@@ -54,14 +54,30 @@ pub(super) fn history(answer: &Value, zone: Tz) -> History {
     messages.sort_by_key(|entry| (entry.at, entry.id));
     let surplus = messages.len().saturating_sub(20);
     messages.drain(..surplus);
-    let tenant = [&answer["tenant_id"], &answer["data"]["tenant_id"]];
     History {
-        tenant_id: tenant
-            .into_iter()
-            .find_map(text)
-            .and_then(|id| TenantId::parse(&id).ok()),
+        tenant_id: tenant_of(answer),
         messages,
         newest_id: rows.iter().map(id_of).max().unwrap_or(0),
+    }
+}
+
+fn tenant_of(answer: &Value) -> Option<TenantId> {
+    [&answer["tenant_id"], &answer["data"]["tenant_id"]]
+        .into_iter()
+        .find_map(text)
+        .and_then(|id| TenantId::parse(&id).ok())
+}
+
+/// Whether the agent has an inbound text, and whose number it is.
+pub(super) fn sighting(answer: &Value, sid: &str) -> Sighting {
+    let known = |row: &Value| {
+        ["twilio_sid", "message_sid"]
+            .iter()
+            .any(|key| row[*key].as_str() == Some(sid))
+    };
+    Sighting {
+        stored: rows(answer).iter().any(known),
+        tenant_id: tenant_of(answer),
     }
 }
 
@@ -212,6 +228,20 @@ mod tests {
         );
         let first = read.messages[0].at.expect("a time").to_rfc3339();
         assert_eq!(first, "2026-11-21T06:49:50.243752+00:00");
+    }
+
+    #[test]
+    fn a_text_is_recognised_by_the_providers_id() {
+        let row = json!({"id": 1, "direction": "inbound", "content": "hi", "twilio_sid": "SM1"});
+        let answer = json!({"tenant_id": 12345, "messages": [row]});
+        let seen = sighting(&answer, "SM1");
+        assert!(seen.stored);
+        assert_eq!(
+            seen.tenant_id.map(|t| t.to_string()).as_deref(),
+            Some("12345")
+        );
+        let other = sighting(&json!({"tenant_id": null, "messages": [row]}), "SM2");
+        assert_eq!(other, Sighting::default());
     }
 
     #[test]
