@@ -41,6 +41,17 @@ pub struct Found {
     successor: Option<DraftId>,
 }
 
+#[cfg(test)]
+impl Found {
+    /// A draft without a successor.
+    pub(super) fn of(draft: Draft) -> Self {
+        Self {
+            draft: Some(draft),
+            successor: None,
+        }
+    }
+}
+
 type Event = Incoming<ApprovalDecided>;
 
 impl Stage for Decide {

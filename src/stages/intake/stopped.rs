@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::engine::{Decision, Reply};
 use crate::events::{ConsentGranted, ConsentRevoked, HoldPlaced, ReplyApproved};
 use crate::rules::gate::OptOutConfirmation;
+use crate::rules::routing::handing_over;
 use crate::store::consents::ConsentChange;
 use crate::store::conversations::ConversationUpdate;
 use crate::store::holds::NewHold;
@@ -227,8 +228,12 @@ impl Arrived<'_> {
 
     /// "I refuse to pay" without a word about texts: a person reads it, and no machine answers (R16).
     pub(super) fn cease(&self) -> Decision {
-        let mut handover = self.handing_over(EscalationType::Manual);
-        handover.reason = "The tenant refuses to pay or wants no contact.".to_owned();
+        // Often it is a dispute as well, and then that is what a person reads first.
+        let kind = handing_over(self.heard.triggers.iter().copied());
+        let mut handover = self.handing_over(kind.unwrap_or(EscalationType::Manual));
+        if kind.is_none() {
+            handover.reason = "The tenant refuses to pay or wants no contact.".to_owned();
+        }
         self.stored()
             .change(ConversationUpdate {
                 open_turn: Some((self.next_turn(), self.workflow())),
