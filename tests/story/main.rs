@@ -17,6 +17,8 @@ mod contracts;
 mod crash;
 mod duplicates;
 mod escalations;
+mod gate;
+mod hours;
 mod neighbours_down;
 mod order;
 mod outage;
