@@ -91,7 +91,7 @@ fn every_kind_meets_every_obstacle_as_the_rules_say() {
         ..calm(at(DAY))
     };
     let busy = Standing {
-        sent_last_hour: 30,
+        sent_last_hour: 240,
         ..calm(at(DAY))
     };
     // Kind: free at day, opted out, on hold, at night, in a burst.
@@ -326,13 +326,13 @@ fn texts_we_start_are_capped_by_the_week_and_answers_are_not() {
         );
     }
     let burst = Standing {
-        sent_last_hour: 29,
+        sent_last_hour: 239,
         ..calm(at(DAY))
     };
     assert_eq!(
         judged(&gate, DeliveryKind::Auto, &burst, DAY).0,
         "permit",
-        "the thirtieth"
+        "the last one"
     );
 }
 
