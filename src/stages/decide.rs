@@ -139,7 +139,9 @@ impl Stage for Decide {
                 json!({ "successor_id": found.successor }),
             ),
             "pending" | "expired" => ruling.carry_out(self),
-            "superseded" if overrides => ruling.carry_out(self),
+            // Not one that was released before and went stale while it waited for its hour: a draft
+            // is one text.
+            "superseded" if overrides && draft.actioned_at.is_none() => ruling.carry_out(self),
             "superseded" => ruling.refuse(
                 "superseded",
                 "The tenant has written again; a newer draft answers",

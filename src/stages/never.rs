@@ -36,6 +36,10 @@ enum Step {
     Redeliver {
         message: usize,
     },
+    /// An operator redrives a text that had failed for good.
+    Redrive {
+        text: usize,
+    },
     Jump(TimeDelta),
     Wake {
         balance_changed: bool,
@@ -71,6 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Call::UnclearButSent),
         2 => Just(Call::UnclearNotSent),
         1 => Just(Call::OptedOut),
+        1 => Just(Call::Refused),
         1 => Just(Call::WeDieBefore),
         1 => Just(Call::WeDieAfter),
     ];
@@ -83,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(draft, modify, overrides)| Step::Decide { draft, modify, overrides }),
         10 => (any::<usize>(), call).prop_map(|(message, call)| Step::Deliver { message, call }),
         2 => any::<usize>().prop_map(|message| Step::Redeliver { message }),
+        3 => any::<usize>().prop_map(|text| Step::Redrive { text }),
         4 => minutes.prop_map(|m| Step::Jump(TimeDelta::minutes(m))),
         3 => any::<bool>().prop_map(|balance_changed| Step::Wake { balance_changed }),
         1 => any::<bool>().prop_map(|opted_out| Step::EnterConsent { opted_out }),
@@ -105,6 +111,7 @@ fn play(world: &mut World, step: &Step) {
         } => world.decide(*draft, *modify, *overrides),
         Step::Deliver { message, call } => world.deliver(*message, *call),
         Step::Redeliver { message } => world.redeliver(*message),
+        Step::Redrive { text } => world.redrive(*text),
         Step::Jump(time) => world.now += *time,
         Step::Wake { balance_changed } => world.wake(*balance_changed),
         Step::EnterConsent { opted_out } => world.enter_consent(*opted_out),
@@ -163,10 +170,12 @@ fn every_path_that_can_send_is_walked_and_every_text_has_its_permit() {
         DeliveryKind::Approved,
         DeliveryKind::Modified,
     ] {
-        assert!(
-            walked.contains(&(kind.as_str(), "woken")),
-            "{} woken",
-            kind.as_str()
-        );
+        for path in ["woken", "redriven"] {
+            assert!(
+                walked.contains(&(kind.as_str(), path)),
+                "{} {path}: {walked:?}",
+                kind.as_str()
+            );
+        }
     }
 }

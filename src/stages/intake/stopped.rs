@@ -17,9 +17,6 @@ use crate::store::conversations::ConversationUpdate;
 use crate::store::holds::NewHold;
 use crate::store::workflows::WorkflowUpdate;
 
-/// The turn of a text that belongs to none: it neither opens one nor disturbs the open one.
-const NO_TURN: i64 = 0;
-
 impl Arrived<'_> {
     /// Nothing may be texted to this number.
     pub(super) fn suppress(&self) -> Decision {
@@ -38,8 +35,11 @@ impl Arrived<'_> {
             .reply(Reply::Workflow(self.workflow()))
     }
 
+    /// The text belongs to no turn: it neither opens one nor disturbs the open one. Below zero, and
+    /// each a number of its own, so that a retry takes up this text and no other.
     fn beside_the_turn(&self) -> Decision {
-        self.stored_in(NO_TURN).change(self.conversation_update())
+        let alone = -self.event.envelope.arrival.sequence.max(1);
+        self.stored_in(alone).change(self.conversation_update())
     }
 
     /// Takes effect with this commit: whatever is drafted or waiting is never sent.

@@ -35,6 +35,7 @@ pub(super) enum Call {
     UnclearButSent,
     UnclearNotSent,
     OptedOut,
+    Refused,
     WeDieBefore,
     WeDieAfter,
 }
@@ -68,6 +69,7 @@ pub(super) struct World {
     /// What is on the tenant's phone.
     phone: Vec<(DeliveryId, DeliveryKind)>,
     balance_changed: bool,
+    redriven: BTreeSet<DeliveryId>,
 }
 
 const LOOK_AFTER: TimeDelta = TimeDelta::seconds(35);
@@ -119,6 +121,7 @@ impl World {
             marks: BTreeSet::new(),
             phone: Vec::new(),
             balance_changed: false,
+            redriven: BTreeSet::new(),
         }
     }
 
@@ -381,6 +384,9 @@ impl World {
         } else {
             "first"
         };
+        if self.redriven.contains(&permit.delivery()) {
+            self.walked.insert((kind.as_str(), "redriven"));
+        }
         self.walked.insert((kind.as_str(), path));
         if path == "woken" {
             self.walked.insert((kind.as_str(), "first"));
@@ -412,6 +418,10 @@ impl World {
                 SendResult::Unclear("timeout".to_owned())
             }
             Call::OptedOut => SendResult::OptedOut,
+            Call::Refused => SendResult::Refused {
+                reason: "permanent_failure",
+                detail: "unreachable".to_owned(),
+            },
         };
         Some(EffectResult::Sent {
             result,
@@ -445,6 +455,28 @@ impl World {
                 deliver().decide(&event, &Balance::NotAsked, &self.case_of(&event), self.now);
             testing::assert_nothing(&decision);
         }
+    }
+
+    /// As `retry` does it: the row waits again, the message comes again under its own id, and its
+    /// mark is forgotten.
+    pub(super) fn redrive(&mut self, which: usize) {
+        let failed = |event: &Incoming<Release>| {
+            let text = self.texts.get(&event.body.reply.delivery_id);
+            text.is_some_and(|text| text.row.status == DeliveryStatus::Failed)
+        };
+        let all: Vec<_> = self.handled.iter().filter(|e| failed(e)).cloned().collect();
+        if all.is_empty() {
+            return;
+        }
+        let event = all[which % all.len()].clone();
+        if let Some(text) = self.texts.get_mut(&event.body.reply.delivery_id) {
+            text.row.status = DeliveryStatus::Waiting;
+        }
+        self.marks.remove(&event.envelope.id);
+        self.handled
+            .retain(|other| other.envelope.id != event.envelope.id);
+        self.redriven.insert(event.body.reply.delivery_id);
+        self.stream.push(event);
     }
 
     pub(super) fn wake(&mut self, balance_changed: bool) {

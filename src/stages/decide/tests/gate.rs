@@ -144,3 +144,20 @@ fn with_its_wording_a_text_may_be_too_long() {
     let known = decide(long, &with_draft(stored_draft("pending")));
     assert!(known.emitted::<ReplyApproved>().is_some());
 }
+
+#[test]
+fn a_release_that_went_stale_is_not_released_again() {
+    let stale = Draft {
+        approval_action: Some("approve".to_owned()),
+        final_response: Some("You owe $567.00.".to_owned()),
+        actioned_by: Some("manager-001".to_owned()),
+        actioned_at: Some(after(30)),
+        ..stored_draft("superseded")
+    };
+    let insisting = ApprovalDecided {
+        override_superseded: true,
+        ..command(DecisionAction::Approve)
+    };
+    let details = refused(&decide(insisting, &overtaken(stale))).1;
+    assert_eq!(details["reason"], "superseded");
+}

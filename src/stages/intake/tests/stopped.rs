@@ -47,7 +47,7 @@ fn start_is_a_new_consent_and_gets_no_answer() {
             room.open_turn.is_none() && !room.close_turn,
             "the open turn is not disturbed"
         );
-        assert_eq!(row::<NewText>(&decision).turn, 0);
+        assert_eq!(row::<NewText>(&decision).turn, -1, "no turn's text");
     }
     assert!(
         heard("yes").keyword.is_none(),
