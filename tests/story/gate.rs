@@ -323,6 +323,17 @@ async fn a_rule_stands_against_a_managers_text_too() {
     let refusals =
         "select count(*) from gate_decisions where outcome = 'refuse' and rules = '{R18}'";
     assert_eq!(world.count(refusals).await, 1);
+    let metrics = reqwest::get(world.url("/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for (outcome, rule) in [("refuse", "R18"), ("permit", "none")] {
+        let line =
+            format!("orchestrator_gate_decisions_total{{outcome=\"{outcome}\",rule=\"{rule}\"}} 1");
+        assert!(metrics.contains(&line), "{line}");
+    }
     let id = waiting(&world, "c2").await;
     let long =
         json!({"response_queue_id": id, "action": "modify", "modified_text": "x".repeat(1600)});
