@@ -155,6 +155,7 @@ async fn main() {
                 ("OPENAI_BASE_URL", &format!("{}/v1", at(3))),
                 ("OPENAI_API_KEY", "load"),
                 ("AUTH_ENABLED", "false"),
+                ("CONTACT_HOURS", "off"),
                 ("HOST", "127.0.0.1"),
                 ("PORT", &ports[4].to_string()),
                 ("SIDECAR_PORT", &ports[5].to_string()),

@@ -207,6 +207,7 @@ fn named(wanted: &[String]) -> anyhow::Result<Vec<&'static str>> {
 
 async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
     tracing::warn!("authentication is off: every caller on this network may do everything");
+    warn_about_texts(&config);
     let service = Service::start(config, roles, Clock::system()).await?;
     tracing::info!(bridge = ?service.bridge, sidecar = %service.sidecar, "listening");
     stop_signal().await?;
@@ -222,6 +223,19 @@ async fn relay(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopping");
     relay.stop().await;
     Ok(())
+}
+
+fn warn_about_texts(config: &Config) {
+    use orchestrator::rules::gate::Profile;
+    let gate = &config.stages.gate.settings;
+    if gate.profile == Profile::FdcpaCollector {
+        tracing::warn!(
+            "COLLECTION_PROFILE is fdcpa_collector: carriers forbid third-party debt collection by text (Twilio 30863)"
+        );
+    }
+    if !gate.hours.on {
+        tracing::warn!("CONTACT_HOURS is off: texts leave at any hour");
+    }
 }
 
 async fn stop_signal() -> anyhow::Result<()> {

@@ -9,6 +9,8 @@ pub mod escalate;
 mod handover;
 pub mod intake;
 pub mod ledger;
+#[cfg(test)]
+mod never;
 pub mod notify;
 pub mod plan;
 mod planned;

@@ -121,6 +121,18 @@ fn summary(event: &Happened) -> String {
         "decision" if event.name == "queued_for_approval" => {
             format!("The draft waits for a manager: {}.", data("reason"))
         }
+        "decision" if event.status == "skipped" && !event.data["held_until"].is_null() => {
+            format!(
+                "The text waits for contact hours until {}.",
+                data("held_until")
+            )
+        }
+        "decision" if event.status == "skipped" => {
+            format!(
+                "The text was not sent: {}.",
+                data("suppressed").replace('_', " ")
+            )
+        }
         "decision" => format!("Confidence {}.", data("confidence")),
         "approval" => format!("{}: {}.", event.actor, event.name),
         "payment_plan" => format!("Payment plan: {}.", data("status")),
@@ -133,6 +145,7 @@ fn summary(event: &Happened) -> String {
             data("stage"),
             event.name.replace('_', " ")
         ),
+        "hold" => format!("Hold {}: {}.", data("kind"), event.name),
         "consent" => format!("The number {}.", event.name.replace('_', " ")),
         _ => {
             let words = event.name.replace('_', " ");

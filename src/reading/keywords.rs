@@ -62,6 +62,7 @@ const KEYWORDS: &[(&[&str], Keyword)] = &[
     (&["pare"], Keyword::Stop),
     (&["cancelar"], Keyword::Stop),
     (&["arret"], Keyword::Stop),
+    (&["td"], Keyword::Stop),
     (&["help"], Keyword::Help),
     (&["info"], Keyword::Help),
     (&["ayuda"], Keyword::Help),
@@ -72,6 +73,11 @@ const KEYWORDS: &[(&[&str], Keyword)] = &[
     (&["start"], Keyword::Start),
     (&["unstop"], Keyword::Start),
 ];
+
+/// Every word of every keyword.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.iter().flat_map(|(words, _)| words.iter().copied())
+}
 
 const COURTESY: &[&str] = &[
     "please", "thanks", "thank", "you", "por", "favor", "gracias", "porfavor", "porfa", "obrigado",

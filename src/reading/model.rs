@@ -50,6 +50,10 @@ impl Model {
             masks.words.push((word.to_owned(), lexicon.intern(word)));
         }
         lexicon.intern("plus");
+        // A keyword that no phrase uses is a word all the same.
+        for word in super::keywords::words() {
+            lexicon.intern(word);
+        }
         let mut builders = [
             vec![include_str!("data/periods.txt")],
             vec![include_str!("data/dates.txt")],

@@ -13,6 +13,7 @@ use crate::events::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
 use crate::neighbours::collections_monitor::{LookupAnswer, TenantAnswer};
 use crate::neighbours::sms_agent::History;
 use crate::rules::routing::{Autonomy, RoutingSettings, handing_over};
+use crate::store::conversations::ConversationUpdate;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
 use crate::store::{Case, Needs};
@@ -115,6 +116,18 @@ impl Stage for Context {
         turn.tenant_id = known.clone().or(turn.tenant_id);
         let workflow = turn.workflow_id;
         let conversation = turn.conversation_id.clone();
+        // A hold of a tenant reaches every number that is known to be theirs.
+        let unknown = case
+            .conversation
+            .as_ref()
+            .is_some_and(|c| c.tenant_id.is_none());
+        let newly_known = known
+            .clone()
+            .filter(|_| unknown)
+            .map(|tenant| ConversationUpdate {
+                tenant_id: Some(tenant),
+                ..ConversationUpdate::of(&conversation)
+            });
         Decision::done()
             .change(WorkflowUpdate {
                 degraded: facts.degraded.clone(),
@@ -127,6 +140,7 @@ impl Stage for Context {
                 )
             })
             .changes(steps.into_iter().map(Into::into))
+            .changes(newly_known.map(Into::into))
             .emit(&TurnReady { turn, facts }, &conversation, workflow)
     }
 }

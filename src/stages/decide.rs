@@ -3,25 +3,24 @@
 //! in: `approval.decided` · out: `approval.approved`, `.modified`, `.escalated`, `.refused`,
 //! `reply.approved`, `escalation.raised`
 
+mod wording;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::handover::{Handover, HandoverSettings};
-use crate::domain::{
-    DeliveryId, DeliveryKind, DraftId, EscalationType, Language, StepName, WorkflowStatus,
-};
+use crate::domain::{DeliveryId, DeliveryKind, DraftId, EscalationType, StepName, WorkflowStatus};
 use crate::engine::answers::{Problem, stamp};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{
     ApprovalApproved, ApprovalDecided, ApprovalEscalated, ApprovalModified, ApprovalRefused,
     Decided, DecisionAction, ReplyApproved,
 };
-use crate::rules::gate::{Gate, Override, Request, Standing, TooLong, Verdict};
+use crate::rules::gate::Gate;
 use crate::store::audit::Audit;
 use crate::store::conversations::ConversationUpdate;
 use crate::store::deliveries::{DeliveryStatus, NewDelivery};
 use crate::store::drafts::{self, Draft, DraftUpdate};
-use crate::store::gate_decisions::GateDecision;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
 use crate::store::{Case, ConsentUse, DraftRef, Needs};
@@ -39,6 +38,17 @@ pub struct Decide {
 pub struct Found {
     draft: Option<Draft>,
     successor: Option<DraftId>,
+}
+
+#[cfg(test)]
+impl Found {
+    /// A draft without a successor.
+    pub(super) fn of(draft: Draft) -> Self {
+        Self {
+            draft: Some(draft),
+            successor: None,
+        }
+    }
 }
 
 type Event = Incoming<ApprovalDecided>;
@@ -136,7 +146,9 @@ impl Stage for Decide {
                 ),
                 None => ruling.carry_out(self),
             },
-            "superseded" if overrides => ruling.carry_out(self),
+            // Not one that was released before and went stale while it waited for its hour: a draft
+            // is one text.
+            "superseded" if overrides && draft.actioned_at.is_none() => ruling.carry_out(self),
             "superseded" => ruling.refuse(
                 "superseded",
                 "The tenant has written again; a newer draft answers",
@@ -238,89 +250,6 @@ impl Ruling<'_> {
                 &Problem::conflict(sentence, details),
                 self.now,
             ))
-    }
-
-    /// Whether a text is the one that was released, with or without the wording it was given then.
-    fn was_the_text(&self, text: &str) -> bool {
-        let released = self.draft.final_response.as_deref();
-        let kind = DeliveryKind::Approved;
-        let as_it_left = |introduced| {
-            self.gate
-                .worded(text, kind, introduced, self.language())
-                .ok()
-        };
-        released == Some(text)
-            || [true, false]
-                .into_iter()
-                .any(|introduced| as_it_left(introduced).as_deref() == released)
-    }
-
-    fn language(&self) -> Language {
-        let said = self.draft.language.as_deref();
-        said.and_then(Language::parse).unwrap_or_default()
-    }
-
-    fn overridden(&self) -> Option<Override> {
-        let reason = self.command().override_reason.clone()?;
-        Some(Override {
-            by: self.decided_by(),
-            reason,
-        })
-    }
-
-    /// The text as it will leave, or why it may not: the manager is told now, not the log tomorrow.
-    fn releasable(&self, kind: DeliveryKind) -> Result<String, Decision> {
-        let conversation = self.case.conversation.as_ref();
-        let introduced = conversation.is_some_and(|c| c.introduced);
-        let own = self.text();
-        let worded = self.gate.worded(&own, kind, introduced, self.language());
-        let text = worded.as_ref().unwrap_or(&own);
-        let overridden = self.overridden();
-        let request = Request {
-            delivery: DeliveryId(self.draft.id.0),
-            to: &self.draft.phone,
-            kind,
-            text,
-            property: None,
-            released_at: self.now,
-            overridden: overridden.as_ref(),
-        };
-        let standing = Standing {
-            opted_out: self.case.opted_out,
-            holds: &self.case.holds,
-            introduced,
-            last_inbound_at: conversation.and_then(|c| c.last_inbound_at),
-            ..Standing::default()
-        };
-        if let Some(judgement) = self.gate.objections(&request, &standing, self.now) {
-            let rules = judgement.rules.clone();
-            let refusal = match judgement.verdict {
-                Verdict::Refuse { reason: "on_hold" } => self.refuse(
-                    "on_hold",
-                    ON_HOLD,
-                    json!({ "holds": self.case.holds, "rule_ids": rules }),
-                ),
-                _ => self.refuse(
-                    "rule_refused",
-                    "A rule stands against this text",
-                    json!({ "rule_ids": rules }),
-                ),
-            };
-            return Err(refusal.change(GateDecision {
-                delivery: request.delivery,
-                conversation_id: self.draft.conversation_id.clone(),
-                kind,
-                judgement,
-                overridden,
-            }));
-        }
-        worded.map_err(|too_long| {
-            self.refuse(
-                "rule_refused",
-                &sentence(too_long),
-                json!({ "rule_ids": ["R27"] }),
-            )
-        })
     }
 
     fn carry_out(&self, stage: &Decide) -> Decision {
@@ -505,11 +434,6 @@ impl Ruling<'_> {
             .emit(&escalated, &draft.conversation_id, draft.workflow_id)
             .reply_if(self.reply(false))
     }
-}
-
-/// As every answer writes it.
-fn sentence(too_long: TooLong) -> String {
-    format!("The text cannot be sent: {too_long}")
 }
 
 fn not_found(event: &Event, now: DateTime<Utc>) -> Decision {

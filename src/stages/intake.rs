@@ -47,12 +47,7 @@ impl Stage for Intake {
     type Found = Heard;
 
     async fn gather(&self, event: &Event, _io: &Io) -> Result<Heard, StageError> {
-        // The day relative dates count from; UTC, because nothing that is decided here depends on it.
-        let today = event.envelope.received_at.date_naive();
-        Ok(Heard::in_text(
-            &event.body.content,
-            &reading::read(&event.body.content, today),
-        ))
+        Ok(hear(event))
     }
 
     fn needs(&self, event: &Event, heard: &Heard) -> Needs {
@@ -143,6 +138,14 @@ impl Stage for Intake {
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
         given_up(event, reason, now)
     }
+}
+
+/// What matters at once about a text.
+pub(super) fn hear(event: &Event) -> Heard {
+    // The day relative dates count from; UTC, because nothing that is decided here depends on it.
+    let today = event.envelope.received_at.date_naive();
+    let text = &event.body.content;
+    Heard::in_text(text, &reading::read(text, today))
 }
 
 /// A text that cannot even be stored: its caller hears that it failed, and managers that it exists.

@@ -19,6 +19,8 @@ mod dashboard;
 mod duplicates;
 mod escalations;
 mod feed;
+mod gate;
+mod hours;
 mod neighbours_down;
 mod order;
 mod outage;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::config::{Config, Env};
 use orchestrator::engine::Clock;
 use orchestrator::service::{Roles, Service};
@@ -55,9 +56,10 @@ pub(crate) struct World {
     http: reqwest::Client,
     services: Vec<Service>,
     settings: Vec<(String, String)>,
+    /// Seconds that the services' clocks are ahead of ours.
+    ahead: Arc<AtomicI64>,
     database: String,
     finished: bool,
-    ahead: Arc<AtomicI64>,
 }
 
 /// What a test changes before the service starts.
@@ -169,9 +171,9 @@ impl World {
             neighbours,
             services: Vec::new(),
             settings: all,
+            ahead: Arc::default(),
             database: name,
             finished: false,
-            ahead: Arc::default(),
         }
     }
 
@@ -204,9 +206,8 @@ impl World {
 
     async fn start_roles(&mut self, config: Config, roles: Roles) {
         let ahead = self.ahead.clone();
-        let clock = Clock::from_fn(move || {
-            chrono::Utc::now() + chrono::TimeDelta::seconds(ahead.load(Ordering::Relaxed))
-        });
+        let clock =
+            Clock::from_fn(move || Utc::now() + TimeDelta::seconds(ahead.load(Ordering::Relaxed)));
         let service = Service::start(config, roles, clock)
             .await
             .expect("a service");
@@ -219,8 +220,17 @@ impl World {
         .await;
     }
 
+    /// Sets the services' clocks to a time of a day far ahead, as New York has it.
+    pub(crate) fn set_clock(&self, time: &str) {
+        let then: DateTime<Utc> = format!("2030-01-15T{time}:00-05:00")
+            .parse()
+            .expect("a time");
+        let ahead = (then - Utc::now()).num_seconds();
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
+
     /// Time passes for every replica.
-    pub(crate) fn pass(&self, time: chrono::TimeDelta) {
+    pub(crate) fn pass(&self, time: TimeDelta) {
         self.ahead.fetch_add(time.num_seconds(), Ordering::Relaxed);
     }
 

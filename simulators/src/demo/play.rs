@@ -204,9 +204,13 @@ impl<'a> Play<'a> {
         });
         Ok(match outcome.action.as_str() {
             _ if outcome.duplicate => "same message_sid: answered as before".to_owned(),
+            "auto_sent" if outcome.confidence.is_none() => {
+                "a keyword: the fixed answer, no model".to_owned()
+            }
             "auto_sent" if step.way == Way::Nats => format!("{sure}, no HTTP: published on NATS"),
             "auto_sent" => format!("{sure}, nothing for a person"),
             "merged" => "answered together with the next text".to_owned(),
+            "suppressed" if step.answered => "opted out: one confirmation, at once".to_owned(),
             "suppressed" => "opted out: nothing may be texted".to_owned(),
             "queued_for_approval" => {
                 let draft = match &outcome.draft {

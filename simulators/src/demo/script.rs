@@ -122,7 +122,9 @@ pub(super) const SCRIPT: &[Step] = &[
         false,
     ),
     step(None, "Who is this?", Way::Http, "escalated", false),
-    step(Some("40005"), "STOP", Way::Http, "suppressed", false),
+    step(Some("40005"), "HELP", Way::Http, "auto_sent", true),
+    // One confirmation, and then nothing any more.
+    step(Some("40005"), "STOP", Way::Http, "suppressed", true),
     step(
         Some("40005"),
         "How much do I owe?",

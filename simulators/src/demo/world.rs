@@ -28,6 +28,7 @@ pub(super) struct World {
     pub port: u16,
     sidecar_port: u16,
     log: PathBuf,
+    program: PathBuf,
 }
 
 impl World {
@@ -67,6 +68,10 @@ impl World {
             ("OPENAI_API_KEY", "demo"),
             // Nobody is asked for a token, so nobody else on the network may come in.
             ("AUTH_ENABLED", "false"),
+            // A demo at night should show answers, and what the carrier would say after STOP.
+            ("CONTACT_HOURS", "off"),
+            ("OPT_OUT_CONFIRMATION", "service"),
+            ("COMPANY_NAME", "Elm Street Homes"),
             ("HOST", "127.0.0.1"),
             ("PORT", &port.to_string()),
             ("SIDECAR_PORT", &sidecar_port.to_string()),
@@ -85,6 +90,7 @@ impl World {
             port,
             sidecar_port,
             log,
+            program,
         };
         world.wait_until_ready().await?;
         Ok(world)
@@ -147,8 +153,17 @@ impl World {
         println!(
             "  curl -s -X POST {base}/orchestrate/sms-received -H 'Content-Type: application/json' -d '{{\"tenant_id\":\"12346\",\"phone_number\":\"+12025550144\",\"conversation_id\":\"conv-12346\",\"content\":\"How much do I owe?\"}}'"
         );
+        println!(
+            "\nContact hours (08:00-21:00 where the tenant is) are switched off here; is now one of them?"
+        );
+        println!(
+            "  echo '{{\"id\":1,\"phone\":\"+12025550144\",\"property_zone\":null,\"instant\":\"'$(date -u +%FT%TZ)'\"}}' | {} contact-hours",
+            self.program.display()
+        );
         println!("\nLook around:");
         println!("  curl -s {base}/orchestrate/approvals");
+        println!("  curl -s {base}/orchestrate/holds");
+        println!("  curl -s '{base}/orchestrate/consents?status=opted_out'");
         println!("  curl -s {base}/orchestrate/workflow/conv-12347/status");
         println!("  curl -s http://localhost:{}/metrics", self.sidecar_port);
         let nats = self.nats.url();

@@ -85,7 +85,7 @@ impl GateSettings {
                 _ => OptOutConfirmation::Carrier,
             },
             started_per_week: env.number("STARTED_TEXTS_PER_WEEK", 2),
-            texts_per_hour: env.number("TEXTS_PER_HOUR", 30),
+            texts_per_hour: env.number("TEXTS_PER_HOUR", 240),
             own_domains: domains
                 .split(',')
                 .map(|domain| domain.trim().to_lowercase())

@@ -1,4 +1,5 @@
 mod conflicts;
+mod gate;
 mod release;
 mod takeover;
 

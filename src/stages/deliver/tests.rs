@@ -1,5 +1,6 @@
 mod attempts;
 mod exactly_once;
+mod gate;
 mod given_up;
 mod results;
 

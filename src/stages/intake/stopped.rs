@@ -11,13 +11,11 @@ use crate::domain::{
 use crate::engine::{Decision, Reply};
 use crate::events::{ConsentGranted, ConsentRevoked, HoldPlaced, ReplyApproved};
 use crate::rules::gate::OptOutConfirmation;
+use crate::rules::routing::handing_over;
 use crate::store::consents::ConsentChange;
 use crate::store::conversations::ConversationUpdate;
 use crate::store::holds::NewHold;
 use crate::store::workflows::WorkflowUpdate;
-
-/// The turn of a text that belongs to none: it neither opens one nor disturbs the open one.
-const NO_TURN: i64 = 0;
 
 impl Arrived<'_> {
     /// Nothing may be texted to this number.
@@ -37,8 +35,11 @@ impl Arrived<'_> {
             .reply(Reply::Workflow(self.workflow()))
     }
 
+    /// The text belongs to no turn: it neither opens one nor disturbs the open one. Below zero, and
+    /// each a number of its own, so that a retry takes up this text and no other.
     fn beside_the_turn(&self) -> Decision {
-        self.stored_in(NO_TURN).change(self.conversation_update())
+        let alone = -self.event.envelope.arrival.sequence.max(1);
+        self.stored_in(alone).change(self.conversation_update())
     }
 
     /// Takes effect with this commit: whatever is drafted or waiting is never sent.
@@ -227,8 +228,12 @@ impl Arrived<'_> {
 
     /// "I refuse to pay" without a word about texts: a person reads it, and no machine answers (R16).
     pub(super) fn cease(&self) -> Decision {
-        let mut handover = self.handing_over(EscalationType::Manual);
-        handover.reason = "The tenant refuses to pay or wants no contact.".to_owned();
+        // Often it is a dispute as well, and then that is what a person reads first.
+        let kind = handing_over(self.heard.triggers.iter().copied());
+        let mut handover = self.handing_over(kind.unwrap_or(EscalationType::Manual));
+        if kind.is_none() {
+            handover.reason = "The tenant refuses to pay or wants no contact.".to_owned();
+        }
         self.stored()
             .change(ConversationUpdate {
                 open_turn: Some((self.next_turn(), self.workflow())),

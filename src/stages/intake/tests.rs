@@ -1,5 +1,6 @@
 mod arrivals;
 mod refusal;
+mod stopped;
 mod turns;
 
 use super::heard::OptOut;

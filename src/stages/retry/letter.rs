@@ -9,7 +9,7 @@ use crate::domain::{DeliveryId, StepName, WorkflowStatus};
 use crate::engine::answers::{Problem, stamp};
 use crate::engine::{Decision, SaidBefore};
 use crate::events::{
-    Entry, Event as _, LetterResolutionRequested, RedriveRequested, ReplyApproved,
+    DeliveryDue, Entry, Event as _, LetterResolutionRequested, RedriveRequested, ReplyApproved,
 };
 use crate::store::Case;
 use crate::store::conversations::ConversationUpdate;
@@ -124,10 +124,9 @@ fn reopened(
             now,
         )
     });
-    if letter.subject == ReplyApproved::SUBJECT {
-        let released: ReplyApproved =
-            serde_json::from_slice(&letter.payload).map_err(|_| "invalid_message")?;
-        return Ok(decision.change(waiting(released.delivery_id, now)));
+    // The gate is asked anew when it comes to leave: whatever happened since counts.
+    if let Some(delivery) = released(letter)? {
+        return Ok(decision.change(waiting(delivery, now)));
     }
     // The texts were left without an open turn. Where the tenant has written again since, their
     // message would find its turn overtaken: then only a new turn helps.
@@ -142,6 +141,22 @@ fn reopened(
         });
     }
     Ok(decision)
+}
+
+/// The text that the message released, for the first time or when its hour had come.
+fn released(letter: &StoredLetter) -> Result<Option<DeliveryId>, &'static str> {
+    let invalid = |_| "invalid_message";
+    Ok(match letter.subject.as_str() {
+        ReplyApproved::SUBJECT => {
+            let reply: ReplyApproved = serde_json::from_slice(&letter.payload).map_err(invalid)?;
+            Some(reply.delivery_id)
+        }
+        DeliveryDue::SUBJECT => {
+            let due: DeliveryDue = serde_json::from_slice(&letter.payload).map_err(invalid)?;
+            Some(due.reply.delivery_id)
+        }
+        _ => None,
+    })
 }
 
 /// Nobody knows better than the person who confirmed it: as good as never sent.

@@ -233,6 +233,26 @@ fn a_text_that_may_have_gone_out_wants_a_word_first() {
 }
 
 #[test]
+fn a_text_whose_hour_had_come_is_redriven_like_one_that_was_released() {
+    let due = json!({ "not_before": "2026-11-22T13:00:00Z", "reply": released() });
+    let case = Case {
+        dead_letter: Some(letter(
+            "deliver",
+            "delivery.due",
+            "attempts_exhausted",
+            &due,
+        )),
+        ..case(quiet(1), WorkflowStatus::Escalated)
+    };
+    let decision = redrive(false, &case);
+    assert_eq!(
+        row::<DeliveryUpdate>(&decision).status,
+        DeliveryStatus::Waiting
+    );
+    assert_eq!(decision.subjects(), ["delivery.due"]);
+}
+
+#[test]
 fn a_retry_never_sends_what_may_have_gone_out() {
     let mut case = case(quiet(1), WorkflowStatus::Escalated);
     case.dead_letter = Some(letter(
