@@ -26,6 +26,7 @@ mod plans;
 mod reading;
 mod redelivery;
 mod relay;
+mod replies;
 mod restart;
 mod retries;
 mod roles;
