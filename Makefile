@@ -10,7 +10,7 @@ help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
 	@echo "make lint       formatting and clippy"
-	@echo "make eval       measures the reader of texts on the labelled files"
+	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ anew from the code"
 	@echo "bash .ci/run    all of it, as on the build machine"
@@ -34,9 +34,12 @@ lint:
 
 # FILE=labelled.jsonl measures another file in the labelling guide's format.
 FILE ?= tests/data/half_b.jsonl
+# REPLIES=answers.jsonl replays another file or folder of model answers (docs/drafting.md).
+REPLIES ?= tests/data/replies
 eval:
 	cargo run --locked -- evaluate $(FILE) --floor plan_exact=0.93 --floor triggers_micro=0.92 \
 	  --floor language=0.95 --floor recall:opt_out=1 --floor recall:self_harm=1
+	cargo run --locked -- evaluate --replies $(REPLIES)
 
 contracts:
 	cargo run --locked -- contracts subjects

@@ -11,19 +11,20 @@ use secrecy::{ExposeSecret, SecretString};
 pub use env::{ConfigError, Env};
 
 use crate::bridge::BridgeSettings;
-use crate::domain::{Cents, Confidence};
+use crate::domain::{Cents, Confidence, MicroUsd, Prices};
 use crate::engine::Names;
 use crate::engine::runner::EngineSettings;
 use crate::neighbours::RetrySettings;
 use crate::neighbours::caller::Address;
-use crate::neighbours::model::ModelSettings;
+use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
 use crate::neighbours::notifications::NotificationSettings;
 use crate::neighbours::sms_agent::SmsAgentSettings;
 use crate::ops::telemetry::LogSettings;
 use crate::relay::RelaySettings;
+use crate::rules::checks::CheckSettings;
 use crate::rules::gate::{Gate, GateSettings};
 use crate::rules::plan::PlanSettings;
-use crate::rules::prompt::PromptLimits;
+use crate::rules::prompt::PromptSettings;
 use crate::rules::routing::{Autonomy, RoutingSettings};
 use crate::stages::deliver::DeliverSettings;
 use crate::stages::draft::DraftSettings;
@@ -235,15 +236,77 @@ fn neighbours(env: &Env) -> NeighbourSettings {
                 .filter(|r| !r.is_empty())
                 .collect(),
         },
-        model: ModelSettings {
-            key: env.secret_of(&["OPENAI_API_KEY"]),
-            base: env.text("OPENAI_BASE_URL", "https://api.openai.com/v1"),
-            model: env.text("OPENAI_MODEL", "gpt-4-turbo"),
+        model: model(env, retry),
+    }
+}
+
+fn model(env: &Env, retry: RetrySettings) -> ModelSettings {
+    let base = env.text("OPENAI_BASE_URL", "https://api.openai.com/v1");
+    let name = env.text("OPENAI_MODEL", "gpt-4-turbo");
+    let rates = Rates {
+        requests: env.number("OPENAI_REQUESTS_PER_MINUTE", 3_500),
+        tokens: env.number("OPENAI_TOKENS_PER_MINUTE", 0),
+    };
+    let price = |variable: &str, default: Option<&str>| {
+        let text = env
+            .optional(variable)
+            .or_else(|| default.map(str::to_owned))?;
+        let price = MicroUsd::parse(&text);
+        if price.is_none() {
+            env.fault(
+                variable,
+                "must be dollars with at most six decimals, such as 0.15",
+            );
+        }
+        price
+    };
+    let prices = |prompt: Option<MicroUsd>, completion: Option<MicroUsd>| {
+        prompt
+            .zip(completion)
+            .map(|(prompt, completion)| Prices { prompt, completion })
+    };
+    // The price list of the default model; another one's is not guessed.
+    let turbo = name == "gpt-4-turbo";
+    let first_prices = prices(
+        price("OPENAI_PROMPT_USD_PER_MILLION", turbo.then_some("10")),
+        price("OPENAI_COMPLETION_USD_PER_MILLION", turbo.then_some("30")),
+    );
+    let key = env.secret_of(&["OPENAI_API_KEY"]);
+    let second_base = env
+        .optional("OPENAI_FALLBACK_BASE_URL")
+        .unwrap_or_else(|| base.clone());
+    let second_key = env
+        .secret_of(&["OPENAI_FALLBACK_API_KEY"])
+        .or_else(|| key.clone());
+    let second_prices = prices(
+        price("OPENAI_FALLBACK_PROMPT_USD_PER_MILLION", None),
+        price("OPENAI_FALLBACK_COMPLETION_USD_PER_MILLION", None),
+    );
+    let second = env
+        .optional("OPENAI_FALLBACK_MODEL")
+        .zip(second_key)
+        .map(|(model, key)| EndpointSettings {
+            key,
+            base: second_base,
+            model,
+            prices: second_prices,
+            rates,
+        });
+    ModelSettings {
+        first: key.map(|key| EndpointSettings {
+            key,
+            base,
+            model: name,
+            prices: first_prices,
+            rates,
+        }),
+        second,
+        asking: Asking {
             temperature: env.float("OPENAI_TEMPERATURE", 0.7),
             max_tokens: env.number("OPENAI_MAX_TOKENS", 600),
             timeout: env.seconds("OPENAI_TIMEOUT_SECONDS", 20.0),
-            retry,
         },
+        retry,
     }
 }
 
@@ -258,10 +321,7 @@ fn stages(env: &Env) -> StageSettings {
         env.fault("MIN_WEEKLY_PAYMENT", "must be an amount in dollars");
         Cents(2500)
     });
-    let limits = PromptLimits {
-        min_weekly,
-        max_weeks: env.number("MAX_PAYMENT_WEEKS", 12),
-    };
+    let max_weeks = env.number("MAX_PAYMENT_WEEKS", 12);
     let autonomy = match env
         .one_of("AUTONOMY_MODE", "auto", &["auto", "draft_only", "off"])
         .as_str()
@@ -274,12 +334,28 @@ fn stages(env: &Env) -> StageSettings {
         TimeDelta::from_std(env.seconds(name, default)).unwrap_or(TimeDelta::MAX)
     };
     let hours = |name: &str, default: u32| TimeDelta::hours(i64::from(env.number(name, default)));
+    let planning = planning(env, min_weekly, max_weeks);
+    let prompt = PromptSettings {
+        plans: planning.limits,
+        company_name: Some(env.text("COMPANY_NAME", "Property Management")),
+        company_facts: env.optional("COMPANY_FACTS"),
+        tone: env.text("REPLY_TONE", "polite, plain and respectful"),
+        length: env.number("SMS_TARGET_LENGTH", 160),
+        segments: env.number("SMS_MAX_SEGMENTS", 3),
+        history_tokens: env.number("PROMPT_HISTORY_TOKENS", 1_500),
+    };
     StageSettings {
         intake: IntakeSettings {
             dedupe_window: delta("DEDUPE_WINDOW_SECONDS", 30.0),
         },
         draft: DraftSettings {
-            limits,
+            checks: CheckSettings {
+                plans: prompt.plans,
+                company_name: prompt.company_name.clone(),
+                company_facts: prompt.company_facts.clone(),
+                max_segments: prompt.segments,
+            },
+            prompt,
             parallel: env.number("MODEL_MAX_PARALLEL", 200),
         },
         routing: RoutingSettings {
@@ -292,7 +368,7 @@ fn stages(env: &Env) -> StageSettings {
         retry: crate::stages::retry::RetrySettings {
             most: env.number("MAX_WORKFLOW_RETRIES", 3),
         },
-        planning: planning(env, limits),
+        planning,
         deliver: DeliverSettings {
             parallel: env.number("SMS_MAX_PARALLEL", 10),
             look_after: delta("SMS_LOOK_AFTER_SECONDS", 35.0),
@@ -308,10 +384,10 @@ fn stages(env: &Env) -> StageSettings {
     }
 }
 
-fn planning(env: &Env, limits: PromptLimits) -> PlanningSettings {
+fn planning(env: &Env, min_weekly: Cents, max_weeks: u32) -> PlanningSettings {
     let auto = env.number("AUTO_APPROVE_MAX_WEEKS", 12);
-    if limits.max_weeks == 0 || limits.min_weekly <= Cents::ZERO {
-        let name = if limits.max_weeks == 0 {
+    if max_weeks == 0 || min_weekly <= Cents::ZERO {
+        let name = if max_weeks == 0 {
             "MAX_PAYMENT_WEEKS"
         } else {
             "MIN_WEEKLY_PAYMENT"
@@ -320,8 +396,8 @@ fn planning(env: &Env, limits: PromptLimits) -> PlanningSettings {
     }
     PlanningSettings {
         limits: PlanSettings {
-            min_weekly: limits.min_weekly,
-            max_weeks: limits.max_weeks,
+            min_weekly,
+            max_weeks,
             auto_approve_max_weeks: auto,
             ..PlanSettings::default()
         },

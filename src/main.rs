@@ -50,10 +50,15 @@ enum Command {
     /// Answers from standard input, JSONL of `id`, `phone`, `property_zone` (or null) and `instant`,
     /// whether the number may be texted then: `id`, `allowed`, `not_before`. Needs no servers.
     ContactHours,
-    /// Measures the reader on a labelled file: precision, recall and F1 per field and trigger.
+    /// Measures the reader on a labelled file: precision, recall and F1 per field and trigger. With
+    /// `--replies` replays model answers through the checks (docs/drafting.md). Needs no servers.
     Evaluate {
-        /// JSONL in the format of the labelling guide.
-        file: std::path::PathBuf,
+        /// JSONL; with `--replies` also folders of them.
+        #[arg(required = true)]
+        files: Vec<std::path::PathBuf>,
+        /// The files hold model answers.
+        #[arg(long)]
+        replies: bool,
         /// Exits with 1 when a figure is below: `plan_exact=0.93` for F1, `recall:opt_out=1`.
         #[arg(long)]
         floor: Vec<String>,
@@ -106,8 +111,21 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Healthcheck => return healthcheck(&Env::of_process()).await,
         Command::Analyze { reference_date } => return analyze(*reference_date),
         Command::ContactHours => return contact_hours(&Env::of_process()),
-        Command::Evaluate { file, floor, quiet } => {
-            return orchestrator::evaluation::report(file, floor, *quiet);
+        Command::Evaluate {
+            files,
+            replies: true,
+            quiet,
+            ..
+        } => return orchestrator::evaluation::replies::report(files, *quiet),
+        Command::Evaluate {
+            files,
+            floor,
+            quiet,
+            ..
+        } => {
+            return files
+                .iter()
+                .try_for_each(|file| orchestrator::evaluation::report(file, floor, *quiet));
         }
         _ => {}
     }

@@ -336,6 +336,6 @@ fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbo
             )?,
             settings.notification.clone(),
         )),
-        model: Arc::new(Model::new(settings.model.clone())?),
+        model: Arc::new(Model::new(settings.model.clone(), metrics.clone())?),
     })
 }

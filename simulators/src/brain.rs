@@ -1,6 +1,7 @@
 //! A small stand-in for a capable model: reads the newest texts and the facts in the system
-//! prompt, answers in English or Spanish. It never says an amount that is not in one of the two,
-//! so that a grounding check in the service passes for the reasons it should.
+//! prompt, answers in English or Spanish, and is right nearly always. Like the real ones it has weak
+//! spots, in which it is wrong and sure of it: it adds up badly when asked for a total, and it is
+//! generous when asked for an extension or a discount. The service's checks are there for those.
 
 mod topics;
 
@@ -78,7 +79,11 @@ pub fn think(prompt: &Prompt<'_>) -> Draft {
     let mut draft = if let Some(topic) = GRAVE.iter().find(|topic| topic.matches(&text)) {
         topic.draft(spanish)
     } else if let Some(plan) = plan_in(&text) {
-        planned(plan, spanish)
+        if TOTAL.iter().any(|cue| has_words(&text, cue)) {
+            added_up_badly(plan, spanish)
+        } else {
+            planned(plan, spanish)
+        }
     } else {
         match MILD.iter().find(|topic| topic.matches(&text)) {
             Some(topic) if topic.intent == "question" => balance(topic, prompt.system, spanish),
@@ -162,6 +167,41 @@ fn planned(plan: Plan, spanish: bool) -> Draft {
     }
     draft.plan = Some(plan);
     draft
+}
+
+/// How tenants ask what a plan comes to.
+const TOTAL: [&str; 6] = [
+    "in total",
+    "total",
+    "altogether",
+    "add up",
+    "en total",
+    "cuánto sería",
+];
+
+/// The weak spot for sums: fifty dollars too much, said with confidence.
+fn added_up_badly(plan: Plan, spanish: bool) -> Draft {
+    let Some(weeks) = plan.weeks else {
+        return planned(plan, spanish);
+    };
+    let (weekly, total) = (
+        amount(plan.weekly),
+        amount(plan.weekly * f64::from(weeks) + 50.0),
+    );
+    Draft {
+        plan: Some(plan),
+        ..worded(
+            "payment_plan",
+            0.93,
+            spanish,
+            &format!(
+                "Thank you. ${weekly} a week for {weeks} weeks comes to ${total} in total. Shall we start?"
+            ),
+            &format!(
+                "Gracias. ${weekly} por semana por {weeks} semanas suman ${total} en total. ¿Empezamos?"
+            ),
+        )
+    }
 }
 
 fn balance(topic: &Topic, system: &str, spanish: bool) -> Draft {
@@ -263,8 +303,10 @@ fn speaks_spanish(text: &str, system: &str) -> bool {
         std::cmp::Ordering::Greater => true,
         std::cmp::Ordering::Less => false,
         // "75 x 8" says nothing: the tenant's file decides.
-        std::cmp::Ordering::Equal => fact(system, "language")
-            .is_some_and(|language| language.to_lowercase().starts_with("spanish")),
+        std::cmp::Ordering::Equal => {
+            let told = fact(system, "language").unwrap_or_default().to_lowercase();
+            told.starts_with("spanish") || system.contains("tenant in Spanish")
+        }
     }
 }
 
@@ -373,6 +415,20 @@ mod tests {
             assert!(draft.reply.contains(contains), "{texts}: {}", draft.reply);
             assert_eq!(draft.reply_en.is_some(), language == "es", "{texts}");
         }
+    }
+
+    #[test]
+    fn its_weak_spots_are_sums_and_generosity() {
+        let think = |texts| think(&Prompt { system: "", texts });
+        let total = think("75 a week for 8 weeks, how much is that in total?");
+        assert!(total.reply.contains("$650"), "{}", total.reply);
+        let generous = think("Hola, ¿me pueden dar una prórroga por la renta?");
+        assert!(
+            generous.reply.contains("dos semanas más"),
+            "{}",
+            generous.reply
+        );
+        assert!(generous.confidence > 0.85, "and it is sure of it");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::command::{PATIENCE, render};
 use super::query::Query;
 use super::request::{About, manager};
 use super::{ApiError, Bridge};
-use crate::domain::{Cents, Confidence, DraftId, EventId, Phone};
+use crate::domain::{Cents, Confidence, DraftId, EventId, Finding, Phone};
 use crate::engine::answers::{self, stamp};
 use crate::events::{ApprovalDecided, ClaimRequested, Fields, ReleaseRequested};
 use crate::store::deliveries::{self, Delivery};
@@ -299,7 +299,28 @@ fn item(bridge: &Bridge, draft: &Draft, delivery: Option<&Delivery>) -> Value {
         "model": draft.model,
         "prompt_version": draft.prompt_version,
         "tokens": draft.tokens.map(|(prompt, completion)| json!({"prompt": prompt, "completion": completion})),
+        "model_confidence": draft.rating,
+        "cost_usd": draft.cost_micro_usd.map(dollars),
+        "checks": draft.checks.iter().map(check).collect::<Vec<_>>(),
         "created_at": stamp(draft.created_at),
         "updated_at": stamp(draft.updated_at),
+    })
+}
+
+/// Millionths of a dollar as a number of dollars.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "six decimals of a few dollars are exact enough"
+)]
+fn dollars(micro: i64) -> f64 {
+    micro as f64 / 1_000_000.0
+}
+
+fn check(found: &Finding) -> Value {
+    json!({
+        "name": found.name,
+        "passed": found.passed,
+        "reason": found.reason,
+        "ceiling": found.ceiling,
     })
 }

@@ -2,7 +2,9 @@
 
 pub mod arrival;
 pub mod confidence;
+pub mod cost;
 pub mod escalation;
+pub mod finding;
 pub mod hold;
 pub mod ids;
 pub mod language;
@@ -14,7 +16,9 @@ pub mod workflow;
 
 pub use arrival::Arrival;
 pub use confidence::Confidence;
+pub use cost::{MicroUsd, Prices};
 pub use escalation::{EscalationType, Severity};
+pub use finding::Finding;
 pub use hold::HoldKind;
 pub use ids::{
     ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, EventId, HoldId, PlanId,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{FoundPlan, Turn, TurnFacts};
 use crate::domain::{
-    Cents, Confidence, ConversationId, DeliveryId, DeliveryKind, DraftId, EscalationType, Phone,
-    PlanOffer, Severity, TenantId, WorkflowId,
+    Cents, Confidence, ConversationId, DeliveryId, DeliveryKind, DraftId, EscalationType, Finding,
+    Phone, PlanOffer, Severity, TenantId, WorkflowId,
 };
 use crate::rules::gate::Override;
 
@@ -49,6 +49,15 @@ pub struct DraftedReply {
     pub prompt_version: String,
     /// Tokens in and out, when the server said.
     pub tokens: Option<(i64, i64)>,
+    /// The model's own rating, before our checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Confidence>,
+    /// What our checks found, in order; empty from a version that had none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Finding>,
+    /// What the answer cost, in millionths of a dollar, when prices are set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_micro_usd: Option<i64>,
 }
 
 fn yes() -> bool {

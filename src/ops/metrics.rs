@@ -53,6 +53,14 @@ metrics! {
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
     /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
+    /// Answers of a model from request to last byte, by outcome (ok, transient, permanent, unusable).
+    model_seconds: HistogramVec, "orchestrator_model_seconds", ["model", "outcome"], buckets SECONDS;
+    /// How long requests waited for the limits of requests and tokens a minute.
+    model_queue_seconds: HistogramVec, "orchestrator_model_queue_seconds", [], buckets SECONDS;
+    /// Tokens paid for, by kind (prompt, completion); unusable answers too.
+    model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
+    /// What they cost, in millionths of a dollar, when prices are set.
+    model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

@@ -186,7 +186,7 @@ fn month_of(c: &Context, tokens: &[Token]) -> Option<u32> {
         .and_then(|i| u32::try_from(i + 1).ok())
 }
 
-fn weekday_of(c: &Context, tokens: &[Token]) -> Option<Weekday> {
+pub(super) fn weekday_of(c: &Context, tokens: &[Token]) -> Option<Weekday> {
     let find = |s| {
         WEEKDAYS
             .iter()
@@ -259,6 +259,16 @@ pub(crate) fn resolve(c: &Context, unit: usize, today: NaiveDate) -> Option<Naiv
         }
         _ => None,
     }
+}
+
+/// The date of words that hold a figure or a month: "Friday, December 4" is the fourth, whatever
+/// weekday stands before it.
+pub(super) fn numbered(c: &Context, tokens: &[Token], today: NaiveDate) -> Option<NaiveDate> {
+    let figure = tokens
+        .iter()
+        .any(|t| matches!(t.figure, Some(Figure::Date { .. } | Figure::Ordinal(_))));
+    let month = month_of(c, tokens).is_some() && tokens.iter().any(|t| t.figure.is_some());
+    (figure || month).then(|| day(c, tokens, today)).flatten()
 }
 
 fn has_word(c: &Context, tokens: &[Token], words: &[&str]) -> bool {

@@ -22,6 +22,7 @@ mod plan;
 mod promise;
 mod script;
 mod stance;
+pub mod statements;
 mod terms;
 mod tokens;
 mod triggers;
@@ -71,6 +72,7 @@ impl Reading {
 /// Compiles the embedded tables now instead of at the first text.
 pub fn warm_up() {
     std::sync::LazyLock::force(&model::MODEL);
+    statements::warm_up();
 }
 
 /// Reads one text. Never fails and never panics; `reference` is the day relative dates count from,
@@ -140,6 +142,12 @@ fn apply_keyword(keyword: Keyword, triggers: &mut Vec<TriggerHit>, text: &str) {
         span: start..text.trim_end().len().max(start),
         reason: "keyword",
     });
+}
+
+/// The language of a text.
+#[must_use]
+pub fn language_of(text: &str) -> LanguageGuess {
+    language::guess(text)
 }
 
 /// The words of a text, folded: lower case, without marks. For comparing labels.

@@ -23,8 +23,13 @@ pub(crate) struct Model {
     pub faults: Vec<(&'static str, Vec<Fault>)>,
 }
 
-/// Compiled on first use, a few milliseconds.
-pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(Model::build);
+/// For inbound texts. Compiled on first use, a few milliseconds.
+pub(crate) static MODEL: LazyLock<Model> =
+    LazyLock::new(|| Model::build(&[include_str!("data/cues.txt")], TRIGGER_FILES));
+
+/// For drafted replies: the same grammar of figures with phrase tables of its own, so that a phrase
+/// added for one side cannot change what the other side reads.
+pub(crate) static REPLIES: LazyLock<Model> = LazyLock::new(|| Model::build(&[], REPLY_FILES));
 
 const TRIGGER_FILES: &[&str] = &[
     include_str!("data/triggers_classes.txt"),
@@ -39,8 +44,14 @@ const TRIGGER_FILES: &[&str] = &[
     include_str!("data/portuguese.txt"),
 ];
 
+const REPLY_FILES: &[&str] = &[
+    include_str!("data/replies_topics.txt"),
+    include_str!("data/replies_promises.txt"),
+    include_str!("data/replies_roles.txt"),
+];
+
 impl Model {
-    fn build() -> Self {
+    fn build(cues: &[&'static str], triggers: &[&'static str]) -> Self {
         let mut lexicon = Lexicon::new();
         lexicon.load_variants(include_str!("data/variants.txt"));
         let numbers = NumberWords::load(include_str!("data/numbers.txt"), &mut lexicon);
@@ -57,8 +68,8 @@ impl Model {
         let mut builders = [
             vec![include_str!("data/periods.txt")],
             vec![include_str!("data/dates.txt")],
-            vec![include_str!("data/cues.txt")],
-            TRIGGER_FILES.to_vec(),
+            cues.to_vec(),
+            triggers.to_vec(),
         ]
         .map(|files| {
             // A cue may be "I can"; a trigger has to say something.
@@ -109,11 +120,11 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use super::MODEL;
+    use super::{MODEL, REPLIES};
 
     #[test]
     fn every_line_of_the_data_compiles() {
-        for (name, faults) in &MODEL.faults {
+        for (name, faults) in MODEL.faults.iter().chain(&REPLIES.faults) {
             assert!(faults.is_empty(), "{name}: {faults:?}");
         }
         assert_eq!(MODEL.classes.is_empty_class(), None);

@@ -1,5 +1,6 @@
 //! What may be done. Pure: facts and settings in, a verdict out.
 
+pub mod checks;
 pub mod contact_hours;
 pub mod content;
 pub mod gate;

@@ -10,7 +10,7 @@ mod schedule;
 mod source;
 mod verdict;
 
-pub use counter::{CounterOffer, counter_offers};
+pub use counter::{CounterOffer, counter_offers, suggestion};
 pub use finding::{PlanFinding, find};
 pub use schedule::{Instalment, schedule};
 pub use source::{

@@ -173,6 +173,9 @@ mod tests {
             model: "m".into(),
             prompt_version: "v".into(),
             tokens: None,
+            rating: None,
+            checks: Vec::new(),
+            cost_micro_usd: None,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! in: `turn.ready` · out: `reply.drafted`, `escalation.raised`
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
@@ -11,7 +11,8 @@ use crate::domain::{Confidence, EscalationType, PlanOffer, StepName, WorkflowSta
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DraftedReply, Neighbour, ReplyDrafted, TurnReady};
 use crate::neighbours::model::{Completion, ModelError};
-use crate::rules::prompt::{self, PromptLimits};
+use crate::rules::checks::{self, CheckSettings, Grounds, Judgement};
+use crate::rules::prompt::{self, PromptSettings};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
 use crate::store::{Case, Needs};
@@ -26,8 +27,10 @@ const UNRATED: f64 = 0.75;
 /// What the model is told and how many calls run at once.
 #[derive(Debug, Clone)]
 pub struct DraftSettings {
-    /// Plan limits.
-    pub limits: PromptLimits,
+    /// What the model is told besides the case.
+    pub prompt: PromptSettings,
+    /// What replies are compared with besides the case.
+    pub checks: CheckSettings,
     /// `MODEL_MAX_PARALLEL`.
     pub parallel: usize,
 }
@@ -42,17 +45,32 @@ pub struct Draft {
     pub handover: HandoverSettings,
 }
 
-/// What the model said.
+/// What the model said, and what the checks make of it.
 pub struct Found {
-    answer: Result<Completion, ModelError>,
+    draft: Result<DraftedReply, String>,
     began: DateTime<Utc>,
 }
 
 impl Found {
+    /// Checks an answer. Pure, but done while gathering: the decision holds the conversation's lock,
+    /// and a whole round of others waits behind it.
+    fn of(
+        answer: Result<Completion, ModelError>,
+        ready: &TurnReady,
+        settings: &DraftSettings,
+        today: NaiveDate,
+        began: DateTime<Utc>,
+    ) -> Self {
+        let draft = match answer {
+            Ok(answer) => drafted(answer, ready, settings, today),
+            Err(error) => Err(error.to_string()),
+        };
+        Self { draft, began }
+    }
+
     /// The plan the model understood.
     fn plan(&self) -> Option<&PlanOffer> {
-        let answer = self.answer.as_ref().ok()?;
-        answer.understood.payment_plan.as_ref()
+        self.draft.as_ref().ok()?.payment_plan.as_ref()
     }
 }
 
@@ -71,13 +89,14 @@ impl Stage for Draft {
     async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
         let began = io.clock.now();
         let TurnReady { turn, facts } = &event.body;
-        let messages = prompt::messages(turn, facts, self.settings.limits);
+        let messages = prompt::messages(turn, facts, &self.settings.prompt);
         let answer = io
             .neighbours
             .model
             .complete(&messages, turn.workflow_id)
             .await;
-        Ok(Found { answer, began })
+        let today = self.planning.today(io.clock.now());
+        Ok(Found::of(answer, &event.body, &self.settings, today, began))
     }
 
     fn needs(&self, event: &Event, found: &Found) -> Needs {
@@ -109,14 +128,17 @@ impl Stage for Draft {
         let plan = planned.as_ref().map(|p| p.found(case));
         let noted = planned.map(|p| p.note(case, now));
         let plan_id = plan.map(|p| p.payment_plan_id);
-        let draft = match &found.answer {
-            Ok(answer) => drafted(answer),
-            Err(error) => Err(error.to_string()),
-        };
-        let decision = match draft {
+        let decision = match &found.draft {
             Ok(draft) => {
+                let failed: Vec<&str> = draft
+                    .checks
+                    .iter()
+                    .filter(|check| !check.passed)
+                    .map(|check| check.name.as_str())
+                    .collect();
                 let step = step.with(json!({
                     "model": draft.model, "prompt_version": draft.prompt_version, "tokens": draft.tokens,
+                    "rating": draft.rating, "failed_checks": failed, "cost_micro_usd": draft.cost_micro_usd,
                 }));
                 Decision::done()
                     .change(step)
@@ -131,7 +153,7 @@ impl Stage for Draft {
                         &ReplyDrafted {
                             turn: turn.clone(),
                             facts: facts.clone(),
-                            draft,
+                            draft: draft.clone(),
                             plan,
                         },
                         &turn.conversation_id,
@@ -141,7 +163,7 @@ impl Stage for Draft {
             Err(why) => Decision::done()
                 .change(step.failed(json!({ "error": why })))
                 .and_if(noted)
-                .and(self.without_draft(event, &why, now))
+                .and(self.without_draft(event, why, now))
                 .reply(Reply::Workflow(turn.workflow_id)),
         };
         decision.amending(|update| update.plan = plan_id)
@@ -174,24 +196,49 @@ impl Draft {
 }
 
 /// The draft, or why the answer cannot become one.
-fn drafted(answer: &Completion) -> Result<DraftedReply, String> {
-    let understood = &answer.understood;
+fn drafted(
+    answer: Completion,
+    ready: &TurnReady,
+    settings: &DraftSettings,
+    today: NaiveDate,
+) -> Result<DraftedReply, String> {
+    let understood = answer.understood;
     if understood.reply.chars().count() > LONGEST_TEXT {
         return Err("the reply is longer than a text may be".to_owned());
     }
+    let TurnReady { turn, facts } = ready;
+    let texts: Vec<&str> = turn.texts.iter().map(|t| t.content.as_str()).collect();
+    let grounds = Grounds::new(
+        facts.tenant.as_ref(),
+        &texts,
+        &facts.history,
+        &[],
+        today,
+        &settings.checks,
+        prompt::TEMPLATE,
+    );
+    // An answer that only asks for a person has no text to check.
+    let judgement = if understood.reply.is_empty() {
+        Judgement::default()
+    } else {
+        checks::judge(&understood.reply, &grounds)
+    };
     let rating = understood.rating.or_else(|| Confidence::new(UNRATED));
     Ok(DraftedReply {
-        reply: understood.reply.clone(),
-        language: understood.language.clone(),
-        confidence: rating.unwrap_or_default(),
+        confidence: judgement.cap(rating.unwrap_or_default()),
         rated: understood.rating.is_some(),
-        reply_en: understood.reply_en.clone(),
-        intent: understood.intent.clone(),
+        rating: understood.rating,
+        checks: judgement.findings,
+        reply: understood.reply,
+        language: understood.language,
+        reply_en: understood.reply_en,
+        intent: understood.intent,
         payment_plan: understood.payment_plan,
-        escalation: understood.escalation.clone(),
-        model: answer.model.clone(),
+        escalation: understood.escalation,
+        model: answer.model,
         prompt_version: prompt::VERSION.to_owned(),
         tokens: answer.tokens,
+        cost_micro_usd: answer.cost_micro_usd,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::domain::{
 };
 use crate::engine::{Envelope, Incoming};
 use crate::events::{DraftedReply, ReplyDrafted, Turn, TurnFacts};
+use crate::rules::checks::CheckSettings;
 use crate::rules::gate::{Gate, GateSettings};
 use crate::rules::plan::PlanSettings;
 use crate::rules::routing::{Autonomy, RoutingSettings};
@@ -73,6 +74,14 @@ pub(super) fn planning() -> PlanningSettings {
     PlanningSettings {
         limits: PlanSettings::default(),
         zone: chrono_tz::UTC,
+    }
+}
+
+/// The contract's plan limits; no company facts.
+pub(super) fn checks() -> CheckSettings {
+    CheckSettings {
+        max_segments: 3,
+        ..CheckSettings::default()
     }
 }
 
@@ -195,6 +204,9 @@ pub(super) fn drafted(confidence: f64) -> DraftedReply {
         model: "gpt-4-turbo".to_owned(),
         prompt_version: "system.v1".to_owned(),
         tokens: Some((400, 60)),
+        rating: None,
+        checks: Vec::new(),
+        cost_micro_usd: None,
     }
 }
 
@@ -265,6 +277,9 @@ pub(super) fn stored_draft(status: &str) -> Draft {
         model: None,
         prompt_version: None,
         tokens: None,
+        checks: Vec::new(),
+        rating: None,
+        cost_micro_usd: None,
         plan: None,
         newest_known_message: 7,
         approval_action: None,

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::texts::joined;
 use super::{Tx, column};
 use crate::domain::{
-    Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Phone, PlanId,
-    RoutingReason, TenantContext, TenantId, WorkflowId,
+    Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Finding, Phone,
+    PlanId, RoutingReason, TenantContext, TenantId, WorkflowId,
 };
 use crate::events::{Neighbour, ReplyDrafted};
 
@@ -58,19 +58,21 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
             tenant_message, ai_response, ai_response_en, language, confidence_score, status,
             routing_reason, escalation_triggers, degraded, context, model, prompt_version,
             prompt_tokens, completion_tokens, plan_cents, plan_weeks, payment_plan_id,
-            newest_known_message, expires_at, created_at, updated_at)
+            newest_known_message, expires_at, created_at, updated_at, checks, model_rating,
+            cost_micro_usd)
          select id, workflow, conversation, turn, phone, tenant, name, message, response, english,
                 language, confidence::numeric, status, reason, string_to_array(triggers, ','),
                 string_to_array(degraded, ','), context, model, prompt, tokens_in, tokens_out,
-                cents, weeks, plan, known, expires, at, at
+                cents, weeks, plan, known, expires, at, at, checks, rating::numeric, cost
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
                      $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::float8[],
                      $13::text[], $14::text[], $15::text[], $16::text[], $17::jsonb[], $18::text[],
                      $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::integer[],
-                     $24::bigint[], $25::timestamptz[], $26::timestamptz[], $27::uuid[])
+                     $24::bigint[], $25::timestamptz[], $26::timestamptz[], $27::uuid[],
+                     $28::jsonb[], $29::float8[], $30::bigint[])
            as t(id, workflow, conversation, turn, phone, tenant, name, message, response, english,
                 language, confidence, status, reason, triggers, degraded, context, model, prompt,
-                tokens_in, tokens_out, cents, weeks, known, expires, at, plan)",
+                tokens_in, tokens_out, cents, weeks, known, expires, at, plan, checks, rating, cost)",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.drafted.turn.workflow_id.0))
@@ -108,6 +110,11 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
     .bind(column(rows, |r| {
         r.drafted.plan.map(|p| p.payment_plan_id.0)
     }))
+    .bind(column(rows, |r| Json(r.drafted.draft.checks.clone())))
+    .bind(column(rows, |r| {
+        r.drafted.draft.rating.map(Confidence::as_f64)
+    }))
+    .bind(column(rows, |r| r.drafted.draft.cost_micro_usd))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -261,6 +268,12 @@ pub struct Draft {
     pub prompt_version: Option<String>,
     /// Tokens in and out.
     pub tokens: Option<(i64, i64)>,
+    /// What our checks found; empty on rows of older versions.
+    pub checks: Vec<Finding>,
+    /// The model's own rating.
+    pub rating: Option<Confidence>,
+    /// Millionths of a dollar.
+    pub cost_micro_usd: Option<i64>,
     /// The plan on the table, with the verdict as it is now.
     pub plan: Option<DraftPlan>,
     /// See `TurnFacts`.
@@ -334,7 +347,8 @@ const COLUMNS: &str =
     "id, workflow_id, conversation_id, turn, phone_number, tenant_id, tenant_name,
     tenant_message, ai_response, ai_response_en, language, confidence_score::float8 as confidence,
     status, routing_reason, escalation_triggers, degraded, context, model, prompt_version,
-    prompt_tokens, completion_tokens, plan_cents, plan_weeks, payment_plan_id,
+    prompt_tokens, completion_tokens, checks, model_rating::float8 as rating, cost_micro_usd,
+    plan_cents, plan_weeks, payment_plan_id,
     (select p.status from payment_plan_attempts p where p.id = payment_plan_id) as plan_status,
     newest_known_message, approval_action,
     modified_response, final_response, actioned_by, actioned_at, escalation_id, superseded_by,
@@ -374,6 +388,11 @@ fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
         model: row.try_get("model")?,
         prompt_version: row.try_get("prompt_version")?,
         tokens: tokens_in.zip(tokens_out),
+        checks: row.try_get::<Json<Vec<Finding>>, _>("checks")?.0,
+        rating: row
+            .try_get::<Option<f64>, _>("rating")?
+            .and_then(Confidence::new),
+        cost_micro_usd: row.try_get("cost_micro_usd")?,
         plan: plan.zip(cents).map(|(id, cents)| DraftPlan {
             id: PlanId(id),
             weekly_amount: Cents(cents),

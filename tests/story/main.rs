@@ -28,6 +28,7 @@ mod plans;
 mod reading;
 mod redelivery;
 mod relay;
+mod replies;
 mod restart;
 mod retries;
 mod roles;

@@ -108,6 +108,15 @@ pub(super) const GRAVE: &[Topic] = &[
 ];
 
 pub(super) const MILD: &[Topic] = &[
+    // The weak spot for generosity: nothing in the prompt allows this.
+    Topic {
+        intent: "other",
+        escalation: None,
+        confidence: 0.91,
+        cues: &["extension", "discount", "prórroga", "prorroga", "descuento"],
+        english: "Of course. We can give you two more weeks and take a little off the balance.",
+        spanish: "Claro que sí. Le podemos dar dos semanas más y un pequeño descuento.",
+    },
     Topic {
         intent: "hardship",
         escalation: Some(("hardship", "medium")),

@@ -59,6 +59,19 @@ impl Outcome {
     }
 }
 
+/// What the service's checks found wrong with a draft, and how sure the model was of it.
+fn failed_check(draft: &Value) -> Option<String> {
+    let checks = draft["checks"].as_array()?;
+    let failed = checks.iter().find(|check| check["passed"] == false)?;
+    let rated = draft["model_confidence"].as_f64().unwrap_or_default();
+    let reason = text(&failed["reason"]);
+    let sentence = reason
+        .split_once(": ")
+        .map_or(reason.as_str(), |(_, sentence)| sentence);
+    let left = draft["confidence_score"].as_f64().unwrap_or_default();
+    Some(format!("{rated:.2} → {left:.2}: {sentence}"))
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or("nothing yet").to_owned()
 }
@@ -218,7 +231,10 @@ impl<'a> Play<'a> {
                     None => Value::Null,
                 };
                 let reason = text(&draft["routing_reason"]).replace('_', " ");
-                format!("{sure}, {reason}")
+                match failed_check(&draft) {
+                    Some(found) => found,
+                    None => format!("{sure}, {reason}"),
+                }
             }
             // What managers are told names the trigger; the answer to the agent does not.
             "escalated" => self

@@ -100,6 +100,14 @@ pub(super) const SCRIPT: &[Step] = &[
         "queued_for_approval",
         false,
     ),
+    // The model adds up badly and is sure of it; the checks see it, and a manager gets the draft.
+    step(
+        Some("40006"),
+        "I can pay 75 a week for 10 weeks. How much is that in total?",
+        Way::Http,
+        "queued_for_approval",
+        false,
+    ),
     step(
         Some("40002"),
         "You are all scammers, leave it",

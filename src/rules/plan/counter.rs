@@ -94,6 +94,16 @@ pub fn counter_offers(
     found
 }
 
+/// The plan to suggest when nobody has offered one: the longest, in whole dollars. `None` when the
+/// limits admit none.
+#[must_use]
+pub fn suggestion(debt: Cents, settings: &PlanSettings) -> Option<(Cents, u32)> {
+    let weekly = even_amount(debt, settings.max_weeks)?.max(settings.min_weekly);
+    let weeks =
+        weeks_needed(debt, weekly).filter(|weeks| (1..=settings.max_weeks).contains(weeks))?;
+    Some((weekly, weeks))
+}
+
 /// The smallest amount of whole dollars a week that pays a debt in a number of weeks; people pay
 /// round figures, and the last instalment shrinks to what is owed.
 fn even_amount(debt: Cents, weeks: u32) -> Option<Cents> {

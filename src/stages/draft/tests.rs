@@ -14,10 +14,8 @@ use crate::store::plans::PlanSeen;
 fn stage() -> Draft {
     Draft {
         settings: DraftSettings {
-            limits: PromptLimits {
-                min_weekly: Cents(2500),
-                max_weeks: 12,
-            },
+            prompt: PromptSettings::default(),
+            checks: testing::checks(),
             parallel: 4,
         },
         planning: testing::planning(),
@@ -39,7 +37,7 @@ fn completion(reply: &str, rating: Option<f64>) -> Completion {
     Completion {
         understood: Understood {
             reply: reply.to_owned(),
-            language: Some("es".to_owned()),
+            language: Some("en".to_owned()),
             rating: rating.map(score),
             reply_en: Some("in English".to_owned()),
             intent: Some("question".to_owned()),
@@ -48,15 +46,15 @@ fn completion(reply: &str, rating: Option<f64>) -> Completion {
         },
         model: "gpt-4-turbo-2024".to_owned(),
         tokens: Some((400, 60)),
+        cost_micro_usd: Some(5_800),
     }
 }
 
 fn decide_in(conversation: Conversation, answer: Result<Completion, ModelError>) -> Decision {
-    let found = Found {
-        answer,
-        began: after(4),
-    };
-    let decision = stage().decide(&ready(), &found, &case(conversation), after(6));
+    let stage = stage();
+    let today = stage.planning.today(after(6));
+    let found = Found::of(answer, &ready().body, &stage.settings, today, after(4));
+    let decision = stage.decide(&ready(), &found, &case(conversation), after(6));
     assert_no_row_twice(&decision);
     decision
 }
@@ -85,7 +83,7 @@ fn assert_without_draft(decision: &Decision) {
 
 #[test]
 fn a_usable_answer_becomes_a_draft_word_for_word() {
-    let mut answer = completion("Debe $567.00.", Some(0.95));
+    let mut answer = completion("You owe $567.00.", Some(0.95));
     answer.understood.escalation = Some(ModelEscalation {
         kind: EscalationType::LegalThreat,
         severity: Severity::High,
@@ -97,8 +95,8 @@ fn a_usable_answer_becomes_a_draft_word_for_word() {
     assert_eq!(drafted.turn, ready().body.turn);
     assert_eq!(drafted.facts, ready().body.facts);
     let expected = DraftedReply {
-        reply: "Debe $567.00.".to_owned(),
-        language: Some("es".to_owned()),
+        reply: "You owe $567.00.".to_owned(),
+        language: Some("en".to_owned()),
         confidence: score(0.95),
         rated: true,
         reply_en: Some("in English".to_owned()),
@@ -108,14 +106,19 @@ fn a_usable_answer_becomes_a_draft_word_for_word() {
         model: "gpt-4-turbo-2024".to_owned(),
         prompt_version: prompt::VERSION.to_owned(),
         tokens: Some((400, 60)),
+        rating: Some(score(0.95)),
+        checks: drafted.draft.checks.clone(),
+        cost_micro_usd: Some(5_800),
     };
+    assert!(expected.checks.iter().all(|check| check.passed));
+    assert!(expected.checks.len() > 15);
     assert_eq!(drafted.draft, expected);
     assert!(decision.replies.is_empty(), "nothing is decided yet");
 }
 
 #[test]
 fn a_plan_the_model_understood_is_judged_stored_and_said() {
-    let mut answer = completion("Gracias.", Some(0.95));
+    let mut answer = completion("Thank you.", Some(0.95));
     answer.understood.payment_plan = Some(PlanOffer {
         weekly_amount: Cents(7500),
         weeks: Some(8),
@@ -146,11 +149,16 @@ fn a_plan_in_the_tenants_text_is_not_lost_with_the_model() {
         weeks: Some(8),
         ..PlanOffer::default()
     });
-    let found = Found {
-        answer: Err(ModelError::Transient("answered 503".to_owned())),
-        began: after(4),
-    };
-    let decision = stage().decide(&event, &found, &case(open(1, 1)), after(6));
+    let stage = stage();
+    let today = stage.planning.today(after(6));
+    let found = Found::of(
+        Err(transient()),
+        &event.body,
+        &stage.settings,
+        today,
+        after(4),
+    );
+    let decision = stage.decide(&event, &found, &case(open(1, 1)), after(6));
     assert_eq!(
         decision.subjects(),
         ["payment_plan.detected", "escalation.raised"]
@@ -163,9 +171,50 @@ fn a_plan_in_the_tenants_text_is_not_lost_with_the_model() {
 }
 
 #[test]
+fn an_invented_amount_never_goes_out_unread() {
+    let decision = decide(Ok(completion("You owe $576.00.", Some(0.99))));
+    let draft = decision.emitted::<ReplyDrafted>().expect("a draft").draft;
+    assert_eq!(draft.rating, Some(score(0.99)));
+    assert_eq!(draft.confidence, score(0.60));
+    let failed: Vec<&str> = draft
+        .checks
+        .iter()
+        .filter(|c| !c.passed)
+        .map(|c| c.name.as_str())
+        .collect();
+    assert_eq!(failed, ["amounts"]);
+    let settings = testing::routing();
+    assert!(matches!(
+        route(&draft, Doubts::default(), &settings),
+        Route::Ask(_)
+    ));
+}
+
+#[test]
+fn a_forbidden_topic_goes_to_a_person() {
+    let answer = completion("You owe $567.00 and the marshal will visit.", Some(0.99));
+    let draft = decide(Ok(answer))
+        .emitted::<ReplyDrafted>()
+        .expect("a draft")
+        .draft;
+    let settings = testing::routing();
+    assert!(matches!(
+        route(&draft, Doubts::default(), &settings),
+        Route::HandOver { .. }
+    ));
+}
+
+fn transient() -> ModelError {
+    ModelError::Transient {
+        detail: "answered 503".to_owned(),
+        retry_after: None,
+    }
+}
+
+#[test]
 fn without_a_usable_answer_a_person_gets_the_text() {
     let errors = [
-        ModelError::Transient("answered 503".to_owned()),
+        transient(),
         ModelError::Permanent("no key is configured".to_owned()),
         ModelError::Unusable(Unusable::CutOff),
         ModelError::Unusable(Unusable::Refused),
@@ -222,7 +271,7 @@ fn the_draft_of_a_replaced_or_closed_turn_is_dropped() {
     for conversation in [open(2, 4), quiet(1)] {
         let good = Ok(completion("Hi", Some(0.95)));
         assert_nothing(&decide_in(conversation.clone(), good));
-        let bad = Err(ModelError::Transient("answered 503".to_owned()));
+        let bad = Err(transient());
         assert_nothing(&decide_in(conversation, bad));
     }
 }

@@ -1,0 +1,149 @@
+//! The client against the simulated server and its ways to disappoint.
+
+use std::time::{Duration, Instant};
+
+use simulators::model::Mode;
+use simulators::{Config, Neighbours};
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::{MicroUsd, Prices};
+
+async fn servers() -> (Neighbours, Neighbours) {
+    // Fails from the second time on, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let start = || async {
+        Neighbours::start(Config::default())
+            .await
+            .expect("simulators")
+    };
+    (start().await, start().await)
+}
+
+fn endpoint(server: &Neighbours, model: &str) -> EndpointSettings {
+    EndpointSettings {
+        key: "a key".into(),
+        base: server.model_base_url(),
+        model: model.to_owned(),
+        prices: Some(Prices {
+            prompt: MicroUsd(10_000_000),
+            completion: MicroUsd(30_000_000),
+        }),
+        rates: Rates {
+            requests: 0,
+            tokens: 0,
+        },
+    }
+}
+
+fn model(first: &Neighbours, second: Option<&Neighbours>) -> Model {
+    let settings = ModelSettings {
+        first: Some(endpoint(first, "first")),
+        second: second.map(|server| endpoint(server, "second")),
+        asking: Asking {
+            temperature: 0.0,
+            max_tokens: 600,
+            timeout: Duration::from_secs(5),
+        },
+        retry: crate::neighbours::RetrySettings {
+            base: Duration::from_millis(10),
+            times: 2,
+        },
+    };
+    Model::new(settings, Arc::new(Metrics::new().expect("metrics"))).expect("a client")
+}
+
+async fn ask(model: &Model) -> Result<Completion, ModelError> {
+    let messages = [
+        Message::System("Answer with one JSON object.".to_owned()),
+        Message::User("thanks".to_owned()),
+    ];
+    model.complete(&messages, WorkflowId(Uuid::nil())).await
+}
+
+#[tokio::test]
+async fn a_refused_format_is_not_asked_for_again() {
+    let (first, _) = servers().await;
+    first.model.set_mode(Mode::RefuseJsonSchema);
+    let model = model(&first, None);
+    ask(&model).await.expect("json_object is understood");
+    assert_eq!(first.model.requests().len(), 2);
+    ask(&model).await.expect("an answer");
+    assert_eq!(first.model.requests().len(), 3, "remembered");
+}
+
+#[tokio::test]
+async fn plain_text_is_read_and_rates_nothing() {
+    let (first, _) = servers().await;
+    first.model.set_mode(Mode::PlainText);
+    let answer = ask(&model(&first, None)).await.expect("an answer");
+    assert_eq!(answer.understood.rating, None);
+}
+
+#[tokio::test]
+async fn a_busy_server_is_asked_again_when_it_says() {
+    let (first, _) = servers().await;
+    first
+        .model
+        .set_mode_for(Mode::RateLimited { retry_after: 1 }, 1);
+    let began = Instant::now();
+    ask(&model(&first, None)).await.expect("an answer");
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn an_empty_account_is_not_asked_again() {
+    let (first, _) = servers().await;
+    first.model.set_mode(Mode::InsufficientQuota);
+    let error = ask(&model(&first, None)).await.expect_err("no answer");
+    assert!(matches!(error, ModelError::Permanent(_)), "{error}");
+    assert_eq!(first.model.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_unusable_answer_is_asked_for_once_more() {
+    for mode in [
+        Mode::Refusal,
+        Mode::ContentFilter,
+        Mode::Truncated,
+        Mode::Empty,
+    ] {
+        let (first, _) = servers().await;
+        first.model.set_mode(mode);
+        let error = ask(&model(&first, None)).await.expect_err("no answer");
+        assert!(matches!(error, ModelError::Unusable(_)), "{error}");
+        assert_eq!(first.model.requests().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn the_second_model_answers_while_the_first_is_down() {
+    let (first, second) = servers().await;
+    first.model.set_mode(Mode::ServerError);
+    let model = model(&first, Some(&second));
+    let answer = ask(&model).await.expect("an answer");
+    assert_eq!(answer.model, "second");
+    ask(&model).await.expect("an answer");
+    assert_eq!(first.model.requests().len(), 1, "not asked at every text");
+    second.model.set_mode(Mode::InsufficientQuota);
+    first.model.set_mode(Mode::Normal);
+    assert_eq!(ask(&model).await.expect("an answer").model, "first");
+}
+
+#[tokio::test]
+async fn what_an_answer_costs_is_known() {
+    let (first, _) = servers().await;
+    let model = model(&first, None);
+    let answer = ask(&model).await.expect("an answer");
+    let (prompt, completion) = answer.tokens.expect("usage");
+    assert_eq!(answer.cost_micro_usd, Some(prompt * 10 + completion * 30));
+    let text = model.metrics.text().expect("text");
+    assert!(text.contains(&format!(
+        "orchestrator_model_tokens_total{{kind=\"prompt\",model=\"first\"}} {prompt}"
+    )));
+    assert!(text.contains("orchestrator_model_cost_micro_usd_total{model=\"first\"}"));
+}

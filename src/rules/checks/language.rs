@@ -1,0 +1,79 @@
+//! Language: what the tenant prefers, or the language they wrote in.
+
+use super::{Draft, Finding, Grounds, UNGROUNDED};
+use crate::domain::Language;
+use crate::reading::language_of;
+
+const NAME: &str = "language";
+
+/// From here a guess about a text is believed.
+const CLEAR: f32 = 0.75;
+
+pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    let accepted = accepted(grounds);
+    if accepted.is_empty() {
+        return Finding::passed(NAME);
+    }
+    let fail = |code| Finding::failed(NAME, UNGROUNDED, code, "not in the tenant's language");
+    // Figures and names belong to no language.
+    let whole = language_of(&letters(draft.reply));
+    if words(draft.reply) >= 3 && whole.confidence >= 0.6 && !accepted.contains(&whole.code) {
+        return fail("language");
+    }
+    for sentence in &draft.said.sentences {
+        let text = draft.reply.get(sentence.clone()).unwrap_or_default();
+        let guess = language_of(&letters(text));
+        if words(text) >= 4 && guess.confidence >= 0.9 && !accepted.contains(&guess.code) {
+            return fail("mixed");
+        }
+    }
+    Finding::passed(NAME)
+}
+
+/// The language of the texts when clear. The file's too, when it says something else than the
+/// default and the texts do not contradict a default.
+fn accepted(grounds: &Grounds<'_>) -> Vec<&'static str> {
+    let preferred = grounds.tenant.map(|t| code(t.language_preference));
+    let written = written(&grounds.texts);
+    let mut all: Vec<&'static str> = written.into_iter().collect();
+    match preferred {
+        // English is also what the Monitor says when it does not know.
+        Some("en") if !all.is_empty() => {}
+        Some(code) if !all.contains(&code) => all.push(code),
+        _ => {}
+    }
+    // "Thanks" from somebody who prefers Spanish may be answered in either.
+    let short = language_of(&letters(&grounds.texts.join(" ")));
+    if short.confidence > 0.95 && !all.contains(&short.code) {
+        all.push(short.code);
+    }
+    all
+}
+
+/// The language the texts are clearly written in.
+pub(super) fn written(texts: &[&str]) -> Option<&'static str> {
+    let joined = letters(&texts.join(" "));
+    let guess = language_of(&joined);
+    (words(&joined) >= 3 && guess.confidence >= CLEAR).then_some(guess.code)
+}
+
+fn code(language: Language) -> &'static str {
+    match language {
+        Language::English => "en",
+        Language::Spanish => "es",
+        Language::Portuguese => "pt",
+        Language::French => "fr",
+    }
+}
+
+fn letters(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_numeric() || c == '$' { ' ' } else { c })
+        .collect()
+}
+
+fn words(text: &str) -> usize {
+    text.split_whitespace()
+        .filter(|w| w.chars().any(char::is_alphabetic))
+        .count()
+}

@@ -1,0 +1,83 @@
+//! Percentages and fractions.
+
+use super::{Draft, Finding, Grounds, UNGROUNDED};
+use crate::reading::plain_words;
+use crate::reading::statements::Stated;
+
+const NAME: &str = "percentages";
+
+/// Folded words for shares of something.
+const FRACTIONS: &[&str] = &[
+    "half", "mitad", "quarter", "tercio", "double", "doble", "triple", "twice",
+];
+
+pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    let known = |what: Stated| {
+        let mut all = grounds
+            .own
+            .iter()
+            .flat_map(|s| &s.figures)
+            .chain(&grounds.company.figures);
+        all.any(|f| f.what == what)
+    };
+    for figure in &draft.said.figures {
+        let Stated::Percent(hundredths) = figure.what else {
+            continue;
+        };
+        if !known(figure.what) && !is_coverage(grounds, hundredths) {
+            return Finding::failed(NAME, UNGROUNDED, "percentage", "a share that nobody stated");
+        }
+    }
+    let words = plain_words(draft.reply);
+    let fraction = words.iter().find(|w| FRACTIONS.contains(&w.as_str()));
+    if fraction.is_some_and(|w| {
+        !grounds.own_words.contains(w) && !grounds.halves() && !is_half(draft, grounds)
+    }) {
+        return Finding::failed(
+            NAME,
+            UNGROUNDED,
+            "fraction",
+            "a part of something that nobody named",
+        );
+    }
+    // A sign the reader of figures did not reach.
+    let signs = draft.reply.matches('%').count();
+    let read = draft
+        .said
+        .figures
+        .iter()
+        .filter(|f| matches!(f.what, Stated::Percent(_)))
+        .count();
+    if signs > read {
+        return Finding::failed(
+            NAME,
+            UNGROUNDED,
+            "percentage",
+            "a share that cannot be read",
+        );
+    }
+    Finding::passed(NAME)
+}
+
+/// The reply names the half itself, which the amounts are checked for.
+fn is_half(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    let half = grounds.debt().and_then(|debt| debt.divided_by(2));
+    draft.said.figures.iter().any(|f| match f.what {
+        Stated::Money { amount, .. } => {
+            half == Some(amount) && grounds.own_amounts().any(|own| own == amount)
+        }
+        _ => false,
+    })
+}
+
+/// What part of the debt an offered plan covers.
+fn is_coverage(grounds: &Grounds<'_>, hundredths: i64) -> bool {
+    grounds.offers.iter().any(|offer| {
+        grounds
+            .verdict(*offer)
+            .coverage_permille
+            .is_some_and(|permille| {
+                permille * 10 == hundredths || (permille + 5) / 10 * 100 == hundredths
+            })
+    })
+}

@@ -1,0 +1,148 @@
+//! Promises: nothing beyond the plan rules, and no plan the tenant did not offer.
+
+use super::{Draft, Finding, Grounds, UNGROUNDED, refusal, stems};
+use crate::reading::plain_words;
+
+const NAME: &str = "promises";
+
+pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    let fail = |code, why| Finding::failed(NAME, UNGROUNDED, code, why);
+    let refusable = |reason: &str| matches!(reason, "waive" | "extension" | "assistance");
+    let promise = draft.said.named("promise").find(|p| {
+        let refused = refusable(p.reason) && refusal::is_refused(draft, &p.span);
+        !refused && !is_quoted_fact(draft, grounds, p)
+    });
+    if let Some(promise) = promise {
+        return fail(
+            promise.reason,
+            "promises or suggests what the plan rules do not have",
+        );
+    }
+    if let Some(at) = stems::find(draft.reply, stems::CONCESSIONS)
+        && !refusal::is_refused(draft, &at)
+    {
+        return fail(
+            "concession",
+            "speaks of a concession that the plan rules do not have",
+        );
+    }
+    let accepts: Vec<&str> = draft
+        .said
+        .named("accepts")
+        .filter(|p| !draft.said.questions.contains(&p.sentence))
+        .filter(|p| !refusal::is_refused(draft, &p.span))
+        .map(|p| draft.words(&p.span))
+        .collect();
+    if !accepts.is_empty()
+        && let Some((code, why)) = wrongly_accepts(&accepts, grounds)
+    {
+        return fail(code, why);
+    }
+    if affirms_concession(draft, grounds) {
+        return fail("agrees", "agrees to a concession the tenant asks for");
+    }
+    Finding::passed(NAME)
+}
+
+/// Office hours and the like may hold such words when the company itself says so.
+fn is_quoted_fact(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    phrase: &crate::reading::statements::Phrase,
+) -> bool {
+    let company = grounds
+        .settings
+        .company_facts
+        .as_deref()
+        .unwrap_or_default();
+    let words = plain_words(draft.words(&phrase.span)).join(" ");
+    !words.is_empty() && plain_words(company).join(" ").contains(&words)
+}
+
+fn wrongly_accepts(
+    phrases: &[&str],
+    grounds: &Grounds<'_>,
+) -> Option<(&'static str, &'static str)> {
+    if grounds.gives_orders {
+        return Some(("accepts", "agrees to what a text orders the model to say"));
+    }
+    if !grounds.offers.is_empty() {
+        let good = grounds.offers.iter().all(|offer| grounds.admits(*offer));
+        return (!good).then_some(("accepts", "accepts a plan the rules do not admit"));
+    }
+    if asks_concession(grounds) {
+        return Some(("accepts", "accepts what the plan rules do not have"));
+    }
+    if grounds.promises || grounds.own_amounts().next().is_some() {
+        return None;
+    }
+    let friendly = |p: &&str| {
+        let words = plain_words(p).join(" ");
+        matches!(
+            words.as_str(),
+            "sounds good" | "sounds great" | "sounds perfect" | "sounds fine"
+        ) || words.starts_with("suena")
+            || words.starts_with("esta bien")
+            || words.starts_with("de acuerdo")
+            || words.starts_with("listo")
+    };
+    // A length without an amount ("over 10 weeks"): taken up when the reply's own pair is checked.
+    let length = grounds.own.iter().flat_map(|s| &s.figures).any(|f| {
+        super::vouched::weeks(f).is_some_and(|n| n <= i64::from(grounds.settings.plans.max_weeks))
+    });
+    let dated = grounds
+        .own
+        .iter()
+        .flat_map(|s| &s.figures)
+        .any(|f| matches!(f.what, crate::reading::statements::Stated::Date { .. }));
+    (!length && !dated && !phrases.iter().all(friendly))
+        .then_some(("accepts", "accepts a plan the tenant did not offer"))
+}
+
+fn asks_concession(grounds: &Grounds<'_>) -> bool {
+    grounds.asked.iter().any(|s| {
+        s.named("request").next().is_some() || s.named("promise").any(|p| p.reason == "waive")
+    })
+}
+
+/// "Sure!" to "can you waive it": without a promise word of its own.
+fn affirms_concession(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    let affirms: Vec<_> = draft.said.named("affirms").collect();
+    if affirms.is_empty() || !asks_concession(grounds) && !grounds.gives_orders {
+        return false;
+    }
+    let words = plain_words(draft.reply);
+    let refuses = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "cant"
+                | "cannot"
+                | "unable"
+                | "not"
+                | "unfortunately"
+                | "manager"
+                | "person"
+                | "someone"
+                | "team"
+                | "gerente"
+                | "encargado"
+                | "lamentablemente"
+                | "persona"
+                | "alguien"
+                | "equipo"
+        )
+    });
+    let asks = !draft.said.questions.is_empty();
+    let strong = affirms.iter().any(|p| {
+        let words = plain_words(draft.words(&p.span)).join(" ");
+        words.contains("problem")
+            || words.contains("worries")
+            || words.contains("fine")
+            || words.contains("approved")
+            || words.contains("aprobado")
+            || words.contains("granted")
+            || words.contains("done")
+            || words.contains("hecho")
+    });
+    !refuses && (!asks || strong)
+}

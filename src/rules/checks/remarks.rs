@@ -1,0 +1,167 @@
+//! Remarks without a figure: thanks, sympathy, questions, offers of help. Threats, promises and claims
+//! can be worded in more ways than any list holds; what a reply needs to say without a figure cannot.
+//! So a clause that is none of the known remarks is read by a manager first.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::{Draft, Finding, Grounds, UNFIT, words};
+use crate::reading::plain_words;
+use crate::reading::statements::Stated;
+
+const NAME: &str = "remarks";
+
+/// Beginnings of words, one of which marks a clause as a remark that may stand alone.
+static CUES: LazyLock<Vec<&str>> =
+    LazyLock::new(|| words::listed(include_str!("words/remark_cues.txt")));
+
+/// Whole clauses, folded, that say only yes, fine or whose text it is.
+static SMALL: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    words::listed(include_str!("words/small.txt"))
+        .into_iter()
+        .collect()
+});
+
+pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    let name = grounds
+        .tenant
+        .and_then(|t| t.tenant_name.as_deref())
+        .map(plain_words)
+        .unwrap_or_default();
+    // A bare "Yes." says yes to whatever was asked.
+    let words = plain_words(draft.reply);
+    let bare = [
+        "yes", "no", "si", "ok", "okay", "sure", "agreed", "correct", "claro", "correcto",
+    ];
+    if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) {
+        return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
+    }
+    for (at, sentence) in draft.said.sentences.iter().enumerate() {
+        if draft.said.questions.contains(&at) {
+            continue;
+        }
+        for clause in clauses(draft.reply, sentence.clone()) {
+            if has_figure(draft, &clause) {
+                continue;
+            }
+            let words = plain_words(&without_dates(draft, &clause));
+            if !super::links::links(draft.words(&clause)).is_empty() {
+                // Its own check knows whether it may stand.
+                continue;
+            }
+            let small = words.iter().all(|w| {
+                SMALL.contains(w.as_str()) || name.contains(w) || grounds.fact_words.contains(w)
+            });
+            let cued = words.iter().any(|w| CUES.iter().any(|c| w.starts_with(*c)));
+
+            if !(small || cued || refuses(&words) || asks_nothing(&words)) {
+                return Finding::failed(
+                    NAME,
+                    UNFIT,
+                    "remark",
+                    "a statement of a kind the service does not know",
+                );
+            }
+        }
+    }
+    Finding::passed(NAME)
+}
+
+/// Sums, lengths and shares are compared by their own checks; a bare date proves nothing.
+fn has_figure(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
+    draft.said.figures.iter().any(|f| {
+        clause.contains(&f.span.start)
+            && matches!(
+                f.what,
+                Stated::Money { .. }
+                    | Stated::Count { .. }
+                    | Stated::Percent(_)
+                    | Stated::Period { .. }
+            )
+    })
+}
+
+/// A clause without its date words, which their own check has compared.
+fn without_dates(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> String {
+    let mut text = draft.words(clause).to_owned();
+    let dates = draft.said.figures.iter().rev().filter(|f| {
+        matches!(f.what, Stated::Date { .. })
+            && clause.start <= f.span.start
+            && f.span.end <= clause.end
+    });
+    for date in dates {
+        let (from, to) = (date.span.start - clause.start, date.span.end - clause.start);
+        if text.is_char_boundary(from) && text.is_char_boundary(to) {
+            text.replace_range(from..to, " ");
+        }
+    }
+    text
+}
+
+/// "I can't", "we aren't able", "no podemos".
+fn refuses(words: &[String]) -> bool {
+    words.windows(2).any(|w| {
+        matches!(
+            (w[0].as_str(), w[1].as_str()),
+            ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
+                | ("im" | "am" | "are" | "were", "not" | "unable")
+                | ("not" | "isnt", "able" | "something" | "possible")
+                | ("no", "podemos" | "puedo" | "es" | "esta" | "se")
+                | ("you", "prefer" | "owe")
+        )
+    })
+}
+
+/// Invitations that leave everything to the tenant.
+fn asks_nothing(words: &[String]) -> bool {
+    words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "lets"
+                | "please"
+                | "favor"
+                | "if"
+                | "once"
+                | "want"
+                | "could"
+                | "cuando"
+                | "podria"
+                | "gustaria"
+                | "quiere"
+        )
+    })
+}
+
+/// A sentence, cut where it turns.
+fn clauses(text: &str, sentence: std::ops::Range<usize>) -> Vec<std::ops::Range<usize>> {
+    let words = text.get(sentence.clone()).unwrap_or_default();
+    let mut cuts = vec![0];
+    for turn in [
+        ", but ",
+        " but ",
+        ", pero ",
+        " pero ",
+        "; ",
+        ", and we",
+        ", so ",
+        ", or ",
+        " because ",
+    ] {
+        cuts.extend(words.match_indices(turn).map(|(at, _)| at));
+    }
+    cuts.sort_unstable();
+    cuts.dedup();
+    let ends = cuts
+        .iter()
+        .skip(1)
+        .copied()
+        .chain(std::iter::once(words.len()));
+    cuts.iter()
+        .zip(ends)
+        .map(|(from, to)| sentence.start + from..sentence.start + to)
+        .filter(|c| {
+            text.get(c.clone())
+                .is_some_and(|t| t.chars().any(char::is_alphabetic))
+        })
+        .collect()
+}

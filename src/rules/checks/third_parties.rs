@@ -1,0 +1,59 @@
+//! Other people (rules R21): nobody else's business, and ours told to nobody else.
+
+use super::{Draft, FORBIDDEN, Finding, Grounds};
+use crate::reading::Trigger;
+use crate::reading::plain_words;
+use crate::reading::statements::Stated;
+
+const NAME: &str = "third_parties";
+
+pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    let found = draft.said.named("third_party").any(|p| {
+        // "Sorry about your mother", when the tenant wrote of her, tells nobody anything.
+        let words = plain_words(draft.words(&p.span));
+        let last = words.last().map(String::as_str).unwrap_or_default();
+        let owned = words
+            .first()
+            .is_some_and(|w| matches!(w.as_str(), "your" | "su" | "tu" | "sus"));
+        let mentioned = grounds.own_words.contains(last) && words.len() <= 3;
+        !(mentioned && owned && !grounds.gives_orders)
+    });
+    if found {
+        return Finding::failed(NAME, FORBIDDEN, "others", "speaks of or to other people");
+    }
+    let stranger = grounds
+        .texts
+        .iter()
+        .any(|t| crate::reading::read(t, grounds.today).has(Trigger::WrongNumber));
+    if stranger && tells(draft, grounds) {
+        return Finding::failed(
+            NAME,
+            FORBIDDEN,
+            "stranger",
+            "tells somebody else of the account",
+        );
+    }
+    Finding::passed(NAME)
+}
+
+/// A name, an amount or a word for debt.
+fn tells(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    let words = plain_words(draft.reply);
+    let name = grounds
+        .tenant
+        .and_then(|t| t.tenant_name.as_deref())
+        .map(plain_words)
+        .unwrap_or_default();
+    let debt = [
+        "debt", "owe", "owes", "owed", "rent", "balance", "payment", "renta", "debe", "deuda",
+        "saldo", "pago",
+    ];
+    draft
+        .said
+        .figures
+        .iter()
+        .any(|f| matches!(f.what, Stated::Money { .. }))
+        || words
+            .iter()
+            .any(|w| name.contains(w) || debt.contains(&w.as_str()))
+}
