@@ -14,7 +14,7 @@ use crate::events::{
     HoldRequested, Invalid, LiftRequested, Received, StageInput,
 };
 use crate::store::consents::ConsentChange;
-use crate::store::holds::{self, Hold, LiftedHold, NewHold};
+use crate::store::holds::{self, Hold, HoldKey, LiftedHold, NewHold};
 use crate::store::{Case, ConsentUse, Needs};
 
 /// The stage.
@@ -55,16 +55,12 @@ type Event = Incoming<Entry>;
 impl Stage for Ledger {
     const NAME: &'static str = "ledger";
     type In = Entry;
-    /// The hold that is meant, or that stands already.
+    /// The hold that is meant to be lifted.
     type Found = Option<Hold>;
 
     async fn gather(&self, event: &Event, io: &Io) -> Result<Option<Hold>, StageError> {
         Ok(match &event.body {
-            Entry::Consent(_) => None,
-            Entry::Hold(hold) => {
-                let (phone, tenant) = (hold.phone_number.as_ref(), hold.tenant_id.as_ref());
-                holds::standing(&io.db, hold.kind, phone, tenant).await?
-            }
+            Entry::Consent(_) | Entry::Hold(_) => None,
             Entry::Lift(lift) => match HoldId::parse(&lift.hold_id) {
                 Some(id) => holds::with_id(&io.db, id).await?,
                 None => None,
@@ -81,6 +77,14 @@ impl Stage for Ledger {
         Needs {
             // Waits for send intents of the number, and makes those that follow see the change.
             consent: phone.map(|phone| (phone, ConsentUse::Change)),
+            hold: match &event.body {
+                Entry::Hold(hold) => Some(HoldKey {
+                    kind: hold.kind,
+                    phone: hold.phone_number.clone(),
+                    tenant_id: hold.tenant_id.clone(),
+                }),
+                Entry::Consent(_) | Entry::Lift(_) => None,
+            },
             ..Needs::default()
         }
     }
@@ -89,12 +93,12 @@ impl Stage for Ledger {
         &self,
         event: &Event,
         found: &Option<Hold>,
-        _case: &Case,
+        case: &Case,
         now: DateTime<Utc>,
     ) -> Decision {
         match &event.body {
             Entry::Consent(entered) => consent(event, entered, now),
-            Entry::Hold(asked) => place(event, asked, found.as_ref(), now),
+            Entry::Hold(asked) => place(event, asked, case.standing_hold.as_ref(), now),
             Entry::Lift(asked) => lift(event, asked, found.as_ref(), now),
         }
     }

@@ -10,11 +10,12 @@ use super::dead_letters::StoredLetter;
 use super::deliveries::{Delivery, DeliveryStatus};
 use super::drafts::Draft;
 use super::escalations::{Escalation, EscalationCase, SameEscalation};
+use super::holds::{Hold, HoldKey};
 use super::plans::SamePlan;
 use super::workflows::Workflow;
 use super::{
-    Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, plans, texts,
-    workflows,
+    Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, holds, plans,
+    texts, workflows,
 };
 use crate::domain::{
     ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, HoldKind, OpenText, Phone,
@@ -65,6 +66,8 @@ pub struct Needs {
     pub consent: Option<(Phone, ConsentUse)>,
     /// The tenant who is thought to have that number: their holds count too.
     pub tenant: Option<TenantId>,
+    /// A standing hold.
+    pub hold: Option<HoldKey>,
     /// Whether the text is one we have.
     pub same_text: Option<SameText>,
     /// The texts of the open turn.
@@ -96,6 +99,8 @@ pub struct Case {
     pub opted_out: bool,
     /// What holds the number or the tenant.
     pub holds: Vec<HoldKind>,
+    /// The hold asked for, if it stands.
+    pub standing_hold: Option<Hold>,
     /// Texts of ours to the number within the last hour; known when it is held to send.
     pub sent_last_hour: i64,
     /// Texts to the number within seven days that answered nothing; likewise.
@@ -241,6 +246,12 @@ async fn load_consents(
         case.holds = standing.holds;
         case.sent_last_hour = standing.sent_last_hour;
         case.started_last_week = standing.started_last_week;
+    }
+    for (case, need) in cases.iter_mut().zip(needs) {
+        // A manager's word and no text's: rare enough to be asked one by one.
+        if let Some(key) = &need.hold {
+            case.standing_hold = holds::standing(tx, key).await?;
+        }
     }
     Ok(())
 }

@@ -47,14 +47,24 @@ pub struct LiftedHold {
     pub at: DateTime<Utc>,
 }
 
+/// Which hold is meant by those who know no id: one of a kind on exactly this number and tenant.
+#[derive(Debug, Clone)]
+pub struct HoldKey {
+    /// What it is about.
+    pub kind: HoldKind,
+    /// The number it holds.
+    pub phone: Option<Phone>,
+    /// The tenant it holds.
+    pub tenant_id: Option<TenantId>,
+}
+
+/// Two at once clash on the index of standing holds: the loser decides again and finds the first.
 pub(super) async fn place(tx: &mut Tx<'_>, rows: &[NewHold]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into holds
            (id, kind, phone_number, tenant_id, conversation_id, workflow_id, reason, placed_by, placed_at)
          select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[],
-                              $7::text[], $8::text[], $9::timestamptz[])
-         on conflict (kind, coalesce(phone_number, ''), coalesce(tenant_id, '')) where lifted_at is null
-         do nothing",
+                              $7::text[], $8::text[], $9::timestamptz[])",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.kind.as_str()))
@@ -196,23 +206,18 @@ pub async fn with_id(pool: &PgPool, id: HoldId) -> Result<Option<Hold>, sqlx::Er
     row.as_ref().map(from_row).transpose()
 }
 
-/// The standing hold of a kind on exactly this number and tenant.
-pub async fn standing(
-    pool: &PgPool,
-    kind: HoldKind,
-    phone: Option<&Phone>,
-    tenant: Option<&TenantId>,
-) -> Result<Option<Hold>, sqlx::Error> {
+/// The standing hold that a key names, if any.
+pub(super) async fn standing(tx: &mut Tx<'_>, key: &HoldKey) -> Result<Option<Hold>, sqlx::Error> {
     let sql = format!(
         "select {COLUMNS} from holds
          where kind = $1 and coalesce(phone_number, '') = coalesce($2, '')
            and coalesce(tenant_id, '') = coalesce($3, '') and lifted_at is null"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(kind.as_str())
-        .bind(phone.map(Phone::as_str))
-        .bind(tenant.map(TenantId::as_str))
-        .fetch_optional(pool)
+        .bind(key.kind.as_str())
+        .bind(key.phone.as_ref().map(Phone::as_str))
+        .bind(key.tenant_id.as_ref().map(TenantId::as_str))
+        .fetch_optional(&mut **tx)
         .await?;
     row.as_ref().map(from_row).transpose()
 }

@@ -221,6 +221,15 @@ async fn a_manager_may_hold_a_tenant() {
         (&again["duplicate"], &again["hold_id"]),
         (&json!(true), &placed["hold_id"])
     );
+    let clicked = json!({"kind": "manual", "tenant_id": "777", "reason": "twice at once"});
+    let (first, second) = futures::join!(
+        world.post("/orchestrate/holds", &clicked),
+        world.post("/orchestrate/holds", &clicked)
+    );
+    assert_eq!(
+        first.1["hold_id"], second.1["hold_id"],
+        "{first:?} {second:?}"
+    );
     // From a number that nobody had connected with the tenant before.
     assert_eq!(
         world.text("c1", "What do I owe?").await["action_taken"],

@@ -2,8 +2,12 @@ use super::*;
 use crate::domain::{HoldKind, TenantId};
 use crate::stages::testing::{after, inbox, incoming, phone, row, rows};
 
-fn decide(entry: Entry, found: Option<Hold>) -> Decision {
-    Ledger.decide(&incoming(4, entry), &found, &Case::default(), after(9))
+fn decide(entry: Entry, hold: Option<Hold>) -> Decision {
+    let case = Case {
+        standing_hold: hold.clone(),
+        ..Case::default()
+    };
+    Ledger.decide(&incoming(4, entry), &hold, &case, after(9))
 }
 
 fn answer(decision: &Decision) -> (u16, Value) {

@@ -544,7 +544,11 @@ impl World {
 
     fn ledger(&mut self, entry: Entry, found: Option<Hold>) {
         let event = self.event(entry);
-        let decision = Ledger.decide(&event, &found, &Case::default(), self.now);
+        let case = Case {
+            standing_hold: found.clone(),
+            ..Case::default()
+        };
+        let decision = Ledger.decide(&event, &found, &case, self.now);
         self.apply(&decision);
     }
 
