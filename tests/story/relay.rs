@@ -6,6 +6,7 @@ mod provider;
 mod tables;
 
 use serde_json::{Value, json};
+use simulators::{Fault, Rule};
 
 use self::provider::{Provider, RelayWorld, form};
 use crate::world::World;
@@ -128,7 +129,13 @@ async fn the_same_text_twenty_times_is_one_text() {
     let jetstream = async_nats::jetstream::new(world.nats.clone());
     let mut stream = jetstream.get_stream(stream).await.unwrap();
     let published = stream.info().await.unwrap().state.messages;
-    assert_eq!(published, 1, "what is published is not published again");
+    assert_eq!(published, 1);
+    let metrics = reqwest::get(world.sidecar_url("/metrics")).await.unwrap();
+    let once = "orchestrator_relay_texts_total{outcome=\"published\"} 1\n";
+    assert!(
+        metrics.text().await.unwrap().contains(once),
+        "what is published is not even offered to the stream again"
+    );
     assert_eq!(
         world.count("select count(*) from inbound_messages").await,
         1
@@ -225,9 +232,13 @@ async fn what_can_never_be_published_is_kept_for_a_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_of_one_phone_keep_their_order() {
-    let world = RelayWorld::with_replicas(World::with("RELAY_PORT", "0"), 2).await;
-    // Before anything can be published, so that both relays find a full queue.
-    world.neighbours.sms_agent.set_latency(30, 25);
+    let plan = World::with("RELAY_PORT", "0").set("RETRY_BASE_MS", "200");
+    let world = RelayWorld::with_replicas(plan, 2).await;
+    // The first text has to wait for its history while the others come in.
+    let mut fault = Rule::new(Fault::Crash { effect: false });
+    fault.path = Some("/conversations/".to_owned());
+    fault.first = Some(2);
+    world.neighbours.sms_agent.add_fault(fault);
     for n in 0..12 {
         let posted = form(
             &format!("SM{n:02}"),
