@@ -7,7 +7,7 @@ use crate::world::{Plan, World, sms};
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_within_seconds_get_one_reply() {
     let world = World::start().await;
-    world.neighbours.model.set_latency(1_500, 0);
+    world.neighbours.model.set_latency(3_000, 0);
     let bodies: Vec<_> = ["hi", "when is rent due", "and how much [confidence=0.95]"]
         .iter()
         .map(|text| sms("c1", text))
