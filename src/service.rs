@@ -165,6 +165,8 @@ impl Service {
 /// Waits until everything is there, then runs the stages until the end.
 async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: Arc<Health>) {
     let stop = engine.stop.clone();
+    // The reader's tables take a moment to compile; no tenant should wait for that.
+    let _ = tokio::task::spawn_blocking(crate::reading::warm_up).await;
     while !stop.is_cancelled() {
         match prepare(&config, &engine.io.db, &engine.publisher).await {
             Ok(()) => break,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use orchestrator::evaluation::replies::{self, Record};
 
+use crate::world::World;
+
 fn records() -> Vec<Record> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/replies");
     replies::read(&[folder]).unwrap()
@@ -46,4 +48,25 @@ fn a_clean_reply_keeps_its_rating_and_a_wrong_one_never_gets_one_back() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_sees_what_is_wrong_with_a_reply_and_what_it_cost() {
+    let world = World::start().await;
+    let text = "75 a week for 8 weeks, how much is that in total?";
+    let answer = world.text("c1", text).await;
+    assert_eq!(answer["action_taken"], "queued_for_approval", "{answer}");
+    assert_eq!(answer["confidence"], 0.6);
+    let id = answer["response_queue_id"].as_str().unwrap();
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    assert_eq!(item["model_confidence"], 0.93, "the model was sure");
+    let checks = item["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks.iter().filter(|c| c["passed"] == false).collect();
+    assert_eq!(failed[0]["name"], "amounts", "{failed:?}");
+    assert!(failed[0]["reason"].as_str().unwrap().contains(": "));
+    assert!(checks.len() > 20, "those that passed are shown as well");
+    assert_eq!(item["prompt_version"], "system.v2");
+    assert!(item["tokens"]["prompt"].as_i64().unwrap() > 100);
+    assert!(item["cost_usd"].as_f64().unwrap() > 0.0);
+    world.finish(0).await;
 }

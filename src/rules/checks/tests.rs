@@ -152,7 +152,8 @@ fn findings_hold_no_words_of_the_reply() {
 }
 
 #[test]
-fn a_reply_costs_well_below_a_millisecond_when_optimised() {
+#[ignore = "a measurement; run it with --release"]
+fn a_reply_costs_well_below_a_millisecond() {
     statements::warm_up();
     let (tenant, settings) = (tenant(Language::English), settings());
     let today = "2026-11-21".parse().unwrap();
@@ -164,8 +165,8 @@ fn a_reply_costs_well_below_a_millisecond_when_optimised() {
         let _ = judge(reply, &grounds);
     }
     let each = began.elapsed() / 50;
-    eprintln!("{each:?} a reply, not optimised");
-    assert!(each < std::time::Duration::from_millis(25), "{each:?}");
+    eprintln!("{each:?} a reply");
+    assert!(each < std::time::Duration::from_millis(1), "{each:?}");
 }
 
 proptest! {
