@@ -17,7 +17,7 @@ use crate::engine::runner::EngineSettings;
 use crate::neighbours::RetrySettings;
 use crate::neighbours::caller::Address;
 use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
-use crate::neighbours::notifications::NotificationSettings;
+use crate::neighbours::notifications::{NotificationSettings, Topic, addresses};
 use crate::neighbours::sms_agent::SmsAgentSettings;
 use crate::ops::telemetry::LogSettings;
 use crate::relay::RelaySettings;
@@ -206,7 +206,6 @@ fn neighbours(env: &Env) -> NeighbourSettings {
         base: env.millis("RETRY_BASE_MS", 1000),
         times: env.number("RETRY_TIMES", 3),
     };
-    let recipients = env.text("MANAGER_EMAIL", "manager@company.com");
     NeighbourSettings {
         monitor: address(
             &["MONITOR_URL", "COLLECTIONS_MONITOR_URL"],
@@ -230,11 +229,8 @@ fn neighbours(env: &Env) -> NeighbourSettings {
             send_timeout: env.seconds("SMS_SEND_TIMEOUT_SECONDS", 30.0),
         },
         notification: NotificationSettings {
-            recipients: recipients
-                .split(',')
-                .map(|r| r.trim().to_owned())
-                .filter(|r| !r.is_empty())
-                .collect(),
+            recipients: addresses(&env.text("MANAGER_EMAIL", "manager@company.com")),
+            routes: routes(env),
         },
         model: model(env, retry),
     }
@@ -308,6 +304,17 @@ fn model(env: &Env, retry: RetrySettings) -> ModelSettings {
         },
         retry,
     }
+}
+
+fn routes(env: &Env) -> Vec<(Topic, Vec<String>)> {
+    let text = env.text("NOTIFICATION_RECIPIENTS", "");
+    NotificationSettings::parse_routes(&text).unwrap_or_else(|part| {
+        env.fault(
+            "NOTIFICATION_RECIPIENTS",
+            &format!("has no kind, severity or type with recipients in {part:?}"),
+        );
+        Vec::new()
+    })
 }
 
 fn stages(env: &Env) -> StageSettings {

@@ -6,13 +6,96 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, describe, is_transient, retry_after};
-use crate::domain::Severity;
+use crate::domain::{EscalationType, Severity};
 
 /// Whom to tell.
 #[derive(Debug, Clone)]
 pub struct NotificationSettings {
-    /// `MANAGER_EMAIL`, comma-separated.
+    /// `MANAGER_EMAIL`, comma-separated: who is told when nothing below says otherwise.
     pub recipients: Vec<String>,
+    /// `NOTIFICATION_RECIPIENTS`: who is told instead, by what it is about.
+    pub routes: Vec<(Topic, Vec<String>)>,
+}
+
+/// What a notification is about, as settings name it. The more telling wins: a type over a
+/// severity, a severity over a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// `approval_required`, `escalation`, `escalation_overdue`, `payment_plan_detected`,
+    /// `workflow_failed`.
+    Kind(&'static str),
+    /// `critical` and so on.
+    Severity(Severity),
+    /// `legal_threat` and so on.
+    Type(EscalationType),
+}
+
+/// Every kind of notification.
+pub const KINDS: [&str; 5] = [
+    "approval_required",
+    "escalation",
+    "escalation_overdue",
+    "payment_plan_detected",
+    "workflow_failed",
+];
+
+impl Topic {
+    /// Reads a name; a type's aliases are read too.
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.trim();
+        let kind = KINDS.into_iter().find(|kind| *kind == name);
+        kind.map(Self::Kind)
+            .or_else(|| Severity::parse(name).map(Self::Severity))
+            .or_else(|| EscalationType::parse(name).map(Self::Type))
+    }
+
+    fn fits(self, notification: &Notification) -> bool {
+        match self {
+            Self::Kind(kind) => notification.kind == kind,
+            Self::Severity(severity) => notification.severity == severity,
+            Self::Type(about) => notification.about == Some(about),
+        }
+    }
+}
+
+impl NotificationSettings {
+    /// Reads `critical=oncall@x.com, boss@x.com; legal_threat=legal@x.com`.
+    ///
+    /// # Errors
+    /// The part that is neither a kind, a severity nor a type with at least one recipient.
+    pub fn parse_routes(text: &str) -> Result<Vec<(Topic, Vec<String>)>, String> {
+        let parts = text
+            .split(';')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let mut routes = parts
+            .map(|part| {
+                let (name, to) = part.split_once('=').ok_or(part)?;
+                let topic = Topic::parse(name).ok_or(part)?;
+                let to = addresses(to);
+                if to.is_empty() {
+                    Err(part)
+                } else {
+                    Ok((topic, to))
+                }
+            })
+            .collect::<Result<Vec<_>, &str>>()
+            .map_err(|part| part.to_owned())?;
+        routes.sort_by_key(|(topic, _)| std::cmp::Reverse(*topic));
+        Ok(routes)
+    }
+
+    /// Who is told.
+    pub fn recipients_of(&self, notification: &Notification) -> &[String] {
+        let mut fitting = self.routes.iter().filter(|(t, _)| t.fits(notification));
+        fitting.next().map_or(&self.recipients, |(_, to)| to)
+    }
+}
+
+/// A comma-separated list.
+pub fn addresses(text: &str) -> Vec<String> {
+    let each = text.split(',').map(|a| a.trim().to_owned());
+    each.filter(|a| !a.is_empty()).collect()
 }
 
 /// A message for the managers.
@@ -26,6 +109,8 @@ pub struct Notification {
     pub body: String,
     /// How soon.
     pub severity: Severity,
+    /// Of which type the escalation is, if it is one.
+    pub about: Option<EscalationType>,
     /// Ids only, as strings.
     pub metadata: Vec<(&'static str, String)>,
     /// One id for everything a request causes.
@@ -76,7 +161,10 @@ impl Notifications {
                 "/notifications/send",
                 &notification.correlation_id,
             )
-            .json(&request_body(notification, &self.settings.recipients))
+            .json(&request_body(
+                notification,
+                self.settings.recipients_of(notification),
+            ))
             .send()
             .await;
         let result = match answer {
@@ -172,6 +260,7 @@ mod tests {
             subject: "s".into(),
             body: "b".into(),
             severity: Severity::Medium,
+            about: None,
             metadata: vec![("event", "escalation".into())],
             correlation_id: "c".into(),
         }
@@ -227,5 +316,39 @@ mod tests {
             read(503, Value::Null),
             Notified::Later { absent: false, .. }
         ));
+    }
+
+    #[test]
+    fn the_more_telling_route_wins_and_the_rest_goes_to_the_managers() {
+        let settings = NotificationSettings {
+            recipients: vec!["all@x".to_owned()],
+            routes: NotificationSettings::parse_routes(
+                "escalation = desk@x; critical=oncall@x, boss@x; legal=law@x",
+            )
+            .expect("three routes"),
+        };
+        let to = |severity, about| {
+            let notification = Notification {
+                severity,
+                about,
+                ..notification()
+            };
+            settings.recipients_of(&notification).to_vec()
+        };
+        assert_eq!(to(Severity::Low, None), ["desk@x"]);
+        assert_eq!(to(Severity::Critical, None), ["oncall@x", "boss@x"]);
+        let threat = Some(EscalationType::LegalThreat);
+        assert_eq!(to(Severity::Critical, threat), ["law@x"]);
+        let other = Notification {
+            kind: "approval_required",
+            ..notification()
+        };
+        assert_eq!(settings.recipients_of(&other), ["all@x"]);
+        for wrong in ["nobody=a@x", "critical", "critical="] {
+            assert!(
+                NotificationSettings::parse_routes(wrong).is_err(),
+                "{wrong}"
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, sms};
+use crate::world::{Plan, World, sms};
 
 async fn waiting(world: &World, conversation: &str) -> String {
     let answer = world
@@ -348,4 +348,33 @@ async fn who_works_on_a_draft_is_not_overtaken_for_five_minutes() {
     let (status, answer) = decide(&world, by("bob")).await;
     assert_eq!(status, 200, "{answer}");
     world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_managers_on_two_replicas_one_wins() {
+    let world = Plan::default().replicas(2).start().await;
+    let id = waiting(&world, "c1").await;
+    let bodies: Vec<Value> = (0..50)
+        .map(|n| match n % 3 {
+            0 => json!({"id": id, "action": "approve", "manager_id": format!("m{n}")}),
+            1 => json!({"id": id, "action": "modify", "modified_text": format!("Call us, {n}."), "manager_id": format!("m{n}")}),
+            _ => json!({"id": id, "action": "escalate", "manager_id": format!("m{n}")}),
+        })
+        .collect();
+    let asks = bodies.iter().map(|body| decide(&world, body.clone()));
+    let answers = futures::future::join_all(asks).await;
+    let won = answers
+        .iter()
+        .filter(|(status, body)| *status == 200 && body["already_processed"] == false);
+    assert_eq!(won.count(), 1, "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|(status, _)| [200, 409].contains(status))
+    );
+    let audit = "select count(*) from approval_audit_log";
+    assert_eq!(world.count(audit).await, 1);
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    let texts = usize::from(item["status"] != "escalated");
+    world.finish(texts).await;
 }

@@ -61,6 +61,7 @@ pub(super) fn message(event: &Told) -> Notification {
                 failed.conversation_id, failed.stage, failed.reason, failed.dead_letter_id,
             ),
             severity: Severity::High,
+            about: None,
             metadata: ids("workflow_failed", vec![]),
             correlation_id: correlation_id.clone(),
         },
@@ -96,6 +97,7 @@ fn approval(
             asked.response_queue_id,
         ),
         severity: Severity::Medium,
+        about: None,
         metadata,
         correlation_id: correlation_id.to_owned(),
     }
@@ -123,6 +125,7 @@ fn escalation(
             raised.conversation_id,
         ),
         severity: raised.severity,
+        about: Some(raised.escalation_type),
         metadata,
         correlation_id: correlation_id.to_owned(),
     }
@@ -149,6 +152,7 @@ fn overdue(
             late.conversation_id,
         ),
         severity: late.severity,
+        about: Some(late.escalation_type),
         metadata,
         correlation_id: correlation_id.to_owned(),
     }
@@ -198,6 +202,7 @@ fn plan(
             detected.conversation_id,
         ),
         severity: Severity::Low,
+        about: None,
         metadata,
         correlation_id: correlation_id.to_owned(),
     }
