@@ -372,6 +372,7 @@ fn stages(env: &Env) -> StageSettings {
             approval_from: score("MANUAL_APPROVAL_MIN_CONFIDENCE", 0.60),
             approval_timeout: hours("APPROVAL_TIMEOUT_HOURS", 24),
         },
+        balance_fresh: TimeDelta::minutes(i64::from(env.number("BALANCE_FRESH_MINUTES", 60_u32))),
         retry: crate::stages::retry::RetrySettings {
             most: env.number("MAX_WORKFLOW_RETRIES", 3),
         },

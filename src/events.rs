@@ -158,7 +158,7 @@ events! {
     SmsReceived = "sms.received" in Inbound, from "SMS Agent, bridge", to "intake";
     /// The open texts of a conversation form a turn that wants an answer. A later turn of the same
     /// conversation replaces it.
-    TurnOpened = "turn.opened" in Story, from "intake, retry", to "context";
+    TurnOpened = "turn.opened" in Story, from "intake, decide, retry", to "context";
     /// Tenant and history are there, or known to be missing.
     TurnReady = "turn.ready" in Story, from "context", to "draft";
     /// The model wrote a reply; nobody has released it.

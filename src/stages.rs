@@ -1,5 +1,6 @@
 //! The stages, in the order a text meets them.
 
+mod afresh;
 pub mod claim;
 pub mod context;
 pub mod decide;
@@ -61,6 +62,8 @@ pub struct StageSettings {
     pub routing: crate::rules::routing::RoutingSettings,
     /// Sending.
     pub deliver: deliver::DeliverSettings,
+    /// How long a draft's figures are taken for true.
+    pub balance_fresh: chrono::TimeDelta,
     /// Retries.
     pub retry: retry::RetrySettings,
     /// Plans.
@@ -114,8 +117,10 @@ stages! {
         emits "approval.claimed",
         with |_| claim::ClaimDraft;
     Decide in decide, "What did the manager decide?",
-        emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised",
-        with |s| decide::Decide { handover: s.handover.clone(), gate: s.gate.clone() };
+        emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised, turn.opened",
+        with |s| decide::Decide {
+            handover: s.handover.clone(), gate: s.gate.clone(), fresh: s.balance_fresh,
+        };
     Escalate in escalate, "What do people do about escalations?",
         emits "escalation.raised, escalation.assigned, escalation.resolved",
         with |s| escalate::Escalate { handover: s.handover.clone() };

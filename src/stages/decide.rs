@@ -5,9 +5,13 @@
 
 mod wording;
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::afresh::Afresh;
+use super::deliver::Balance;
 use super::handover::{Handover, HandoverSettings};
 use crate::domain::{DeliveryId, DeliveryKind, DraftId, EscalationType, StepName, WorkflowStatus};
 use crate::engine::answers::{Problem, stamp};
@@ -16,6 +20,7 @@ use crate::events::{
     ApprovalApproved, ApprovalDecided, ApprovalEscalated, ApprovalModified, ApprovalRefused,
     Decided, DecisionAction, ReplyApproved,
 };
+use crate::neighbours::collections_monitor::TenantAnswer;
 use crate::rules::gate::Gate;
 use crate::store::audit::Audit;
 use crate::store::conversations::ConversationUpdate;
@@ -31,6 +36,8 @@ pub struct Decide {
     pub handover: HandoverSettings,
     /// What may leave.
     pub gate: Gate,
+    /// `BALANCE_FRESH_MINUTES`: how long a draft's figures are taken for true.
+    pub fresh: TimeDelta,
 }
 
 /// The draft that is meant, and the one that replaced it.
@@ -38,6 +45,16 @@ pub struct Decide {
 pub struct Found {
     draft: Option<Draft>,
     successor: Option<DraftId>,
+    balance: Balance,
+}
+
+impl Found {
+    /// What is owed is not what the draft was written for.
+    fn outdated(&self) -> bool {
+        let then = self.draft.as_ref().and_then(Draft::tenant_context);
+        let then = then.and_then(|tenant| tenant.debt_basis());
+        matches!(self.balance, Balance::Now(now) if then.is_some() && now != then)
+    }
 }
 
 #[cfg(test)]
@@ -46,7 +63,7 @@ impl Found {
     pub(super) fn of(draft: Draft) -> Self {
         Self {
             draft: Some(draft),
-            successor: None,
+            ..Self::default()
         }
     }
 }
@@ -77,7 +94,14 @@ impl Stage for Decide {
             Some(workflow) => drafts::of_workflow(&io.db, workflow).await?,
             None => None,
         };
-        Ok(Found { draft, successor })
+        // Written anew for the same workflow, and not there yet.
+        let successor = successor.filter(|id| draft.as_ref().is_none_or(|d| d.id != *id));
+        let balance = self.balance(event, draft.as_ref(), io).await;
+        Ok(Found {
+            draft,
+            successor,
+            balance,
+        })
     }
 
     fn needs(&self, _event: &Event, found: &Found) -> Needs {
@@ -90,6 +114,7 @@ impl Stage for Decide {
             consent: Some((draft.phone.clone(), ConsentUse::Read)),
             tenant: draft.tenant_id.clone(),
             draft: Some(DraftRef::Id(draft.id)),
+            workflow: found.outdated().then_some(draft.workflow_id),
             ..Needs::default()
         }
     }
@@ -144,6 +169,7 @@ impl Stage for Decide {
                     "Another manager works on the item",
                     json!({ "claimed_by": by, "claimed_until": stamp(until) }),
                 ),
+                None if found.outdated() && !ruling.is_overtaken() => ruling.begin_again(),
                 None => ruling.carry_out(self),
             },
             // Not one that was released before and went stale while it waited for its hour: a draft
@@ -155,6 +181,33 @@ impl Stage for Decide {
                 json!({ "successor_id": found.successor }),
             ),
             _ => ruling.repeat(),
+        }
+    }
+}
+
+/// Longer than this nobody who decides wants to wait for the Monitor.
+const MONITOR_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Decide {
+    /// What is owed now, for a draft whose figures are no longer fresh (`rules.md` R17). A manager
+    /// who writes an own text has looked already.
+    async fn balance(&self, event: &Event, draft: Option<&Draft>, io: &Io) -> Balance {
+        let waits = |d: &&Draft| matches!(d.status.as_str(), "pending" | "expired");
+        let Some(draft) = draft.filter(waits) else {
+            return Balance::NotAsked;
+        };
+        let old = io.clock.now() - draft.created_at > self.fresh;
+        let (DecisionAction::Approve, true, Some(tenant)) =
+            (event.body.action, old, &draft.tenant_id)
+        else {
+            return Balance::NotAsked;
+        };
+        let correlation = &event.envelope.correlation_id;
+        let answer = io.neighbours.monitor.tenant(tenant, correlation);
+        match tokio::time::timeout(MONITOR_PATIENCE, answer).await {
+            Ok(TenantAnswer::Found(tenant)) => Balance::Now(tenant.debt_basis()),
+            // Who is asked to decide has the figures before them; the Monitor's silence is no news.
+            _ => Balance::Unavailable,
         }
     }
 }
@@ -250,6 +303,41 @@ impl Ruling<'_> {
                 &Problem::conflict(sentence, details),
                 self.now,
             ))
+    }
+
+    /// The figures the draft was written for have changed: a new draft answers the same texts.
+    fn begin_again(&self) -> Decision {
+        let draft = self.draft;
+        let details = json!({ "successor_id": null, "cause": "balance_changed" });
+        let refused = self.refuse(
+            "superseded",
+            "What is owed has changed since; a new draft is being written",
+            details,
+        );
+        let Some(conversation) = &self.case.conversation else {
+            return refused;
+        };
+        let afresh = Afresh {
+            workflow: draft.workflow_id,
+            conversation,
+            phone: Some(draft.phone.clone()),
+            tenant: draft.tenant_id.clone(),
+            after_send: false,
+        };
+        refused
+            .change(DraftUpdate::withdrawn(
+                draft.id,
+                "superseded",
+                Some(draft.workflow_id),
+                self.now,
+            ))
+            .change(WorkflowUpdate::to(
+                draft.workflow_id,
+                WorkflowStatus::Processing,
+                StepName::SmsReceived,
+                self.now,
+            ))
+            .and(afresh.turn(self.case))
     }
 
     fn carry_out(&self, stage: &Decide) -> Decision {

@@ -378,3 +378,35 @@ async fn of_fifty_managers_on_two_replicas_one_wins() {
     let texts = usize::from(item["status"] != "escalated");
     world.finish(texts).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_whose_figures_have_changed_is_written_anew() {
+    let world = World::start().await;
+    let old = waiting(&world, "c1").await;
+    let owed = json!({"tenant_id": "12345", "tenant_portion": "100.00", "amount_owed": "100.00"});
+    let owed = serde_json::from_value(owed).unwrap();
+    world.neighbours.monitor.set_tenant(owed);
+    let approve = |id: &str| json!({"response_queue_id": id, "action": "approve"});
+    world.pass(chrono::TimeDelta::minutes(61));
+    let (status, refused) = decide(&world, approve(&old)).await;
+    assert_eq!(
+        (status, &refused["details"]["reason"]),
+        (409, &json!("superseded")),
+        "{refused}"
+    );
+    assert_eq!(refused["details"]["cause"], "balance_changed");
+    world.until_status("c1", "awaiting_approval").await;
+    let (_, list) = world.get("/orchestrate/approvals").await;
+    assert_eq!(list["total"], 1);
+    let new = list["items"][0]["id"].as_str().unwrap();
+    assert_ne!(new, old);
+    assert_eq!(
+        list["items"][0]["tenant_message"],
+        "What do I owe? [confidence=0.7]"
+    );
+    let (_, late) = decide(&world, approve(&old)).await;
+    assert_eq!(late["details"]["successor_id"], new);
+    let (status, answer) = decide(&world, approve(new)).await;
+    assert_eq!(status, 200, "{answer}");
+    world.finish(1).await;
+}

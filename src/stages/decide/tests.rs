@@ -12,6 +12,7 @@ use crate::stages::testing::{
 
 fn stage() -> Decide {
     Decide {
+        fresh: chrono::TimeDelta::hours(1),
         handover: testing::handover(),
         gate: testing::gate(),
     }
@@ -58,6 +59,7 @@ fn decide_knowing(command: ApprovalDecided, successor: Option<DraftId>, case: &C
     let found = Found {
         draft: case.draft.clone(),
         successor,
+        balance: Balance::NotAsked,
     };
     let decision = stage().decide(&incoming(9, command), &found, case, after(60));
     assert_no_row_twice(&decision);

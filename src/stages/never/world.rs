@@ -252,6 +252,7 @@ impl World {
         };
         let event = self.event(command);
         let stage = Decide {
+            fresh: chrono::TimeDelta::hours(1),
             handover: testing::handover(),
             gate: gate(),
         };

@@ -4,15 +4,15 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{Event, NOBODY, RetrySettings, answer, letter, refuse};
-use crate::domain::{OpenText, Outcome, Phone, StepName, TenantId, WorkflowStatus};
+use crate::domain::{Outcome, Phone, StepName, TenantId, WorkflowStatus};
 use crate::engine::Decision;
 use crate::engine::answers::{Problem, stamp};
-use crate::events::{RetryRequested, Turn, TurnOpened};
+use crate::events::RetryRequested;
+use crate::stages::afresh::Afresh;
 use crate::store::Case;
-use crate::store::conversations::{Conversation, ConversationUpdate};
+use crate::store::conversations::Conversation;
 use crate::store::drafts::DraftUpdate;
 use crate::store::steps::Step;
-use crate::store::texts::TextsMoved;
 use crate::store::workflows::{Workflow, WorkflowUpdate};
 
 pub(super) fn retry(
@@ -113,9 +113,6 @@ fn new_turn(
     now: DateTime<Utc>,
 ) -> Decision {
     let by = asked.requested_by.as_deref().unwrap_or(NOBODY);
-    let number = conversation.turn + 1;
-    let from = case.workflow_texts.first().map_or(0, |(turn, _)| *turn);
-    let texts: Vec<OpenText> = case.workflow_texts.iter().map(|(_, t)| t.clone()).collect();
     // A text that went out, or may have, is not followed by another one unread (§7).
     let texted = workflow.status == WorkflowStatus::Sent
         || case
@@ -126,17 +123,6 @@ fn new_turn(
             workflow.outcome,
             Some(Outcome::AutoSent | Outcome::ManagerApproved | Outcome::ManagerModified)
         );
-    let known = workflow.tenant_id.clone().map(TenantId::from_stored);
-    let phone = workflow.phone.clone().map(Phone::from_stored);
-    let turn = Turn {
-        conversation_id: conversation.id.clone(),
-        number,
-        workflow_id: workflow.id,
-        phone_number: phone.unwrap_or_else(|| conversation.phone.clone()),
-        tenant_id: known.or_else(|| conversation.tenant_id.clone()),
-        texts,
-        after_send: texted,
-    };
     let mut decision = Decision::done();
     if let Some(waiting) = &case.draft {
         decision = decision.change(DraftUpdate::withdrawn(
@@ -147,15 +133,16 @@ fn new_turn(
         ));
     }
     decision
-        .change(TextsMoved {
-            conversation_id: conversation.id.clone(),
-            from,
-            to: number,
-        })
-        .change(ConversationUpdate {
-            open_turn: Some((number, workflow.id)),
-            ..ConversationUpdate::of(&conversation.id)
-        })
+        .and(
+            Afresh {
+                workflow: workflow.id,
+                conversation,
+                phone: workflow.phone.clone().map(Phone::from_stored),
+                tenant: workflow.tenant_id.clone().map(TenantId::from_stored),
+                after_send: texted,
+            }
+            .turn(case),
+        )
         .change(WorkflowUpdate {
             retried: true,
             final_result: true,
@@ -173,5 +160,4 @@ fn new_turn(
                 "cause": event.envelope.id,
             })),
         )
-        .emit(&TurnOpened { turn }, &conversation.id, workflow.id)
 }
