@@ -28,6 +28,7 @@ const FILES: &[&str] = &[
     "own_thirteenth",
     "own_fourteenth",
     "own_fifteenth",
+    "own_sixteenth",
 ];
 
 fn report(name: &str) -> Report {
