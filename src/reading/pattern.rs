@@ -27,7 +27,8 @@ pub(crate) use build::{Fault, TableBuilder};
 use super::lexicon::{Sym, sym};
 
 type SetId = u16;
-type Pc = u16;
+/// The tables passed 65,536 steps when the phrases became classes.
+type Pc = u32;
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
@@ -139,7 +140,7 @@ impl Table {
     }
 
     fn fails_at_once(&self, pc: Pc, next: Option<Sym>) -> bool {
-        match self.code[usize::from(pc)] {
+        match self.code[pc as usize] {
             Op::One(s) => next != Some(s),
             Op::Set(id) => {
                 next.is_none_or(|s| self.sets[usize::from(id)].binary_search(&s).is_err())
@@ -159,7 +160,7 @@ impl Table {
             if !seen.insert((pc, second)) {
                 continue;
             }
-            match self.code[usize::from(pc)] {
+            match self.code[pc as usize] {
                 Op::One(_) | Op::Set(_) if !second => open.push((pc + 1, true)),
                 Op::One(s) => bits[s as usize / 64] |= 1 << (s % 64),
                 Op::Set(id) => {
@@ -185,7 +186,7 @@ impl Table {
     /// Backtracking is safe here: programs are short, have no loops and gaps are bounded.
     fn run(&self, mut pc: Pc, mut at: usize, syms: &[Sym]) -> Option<usize> {
         loop {
-            match self.code[usize::from(pc)] {
+            match self.code[pc as usize] {
                 Op::One(s) => {
                     if syms.get(at) != Some(&s) {
                         return None;

@@ -23,6 +23,12 @@ const FILES: &[&str] = &[
     "own_eighth",
     "own_ninth",
     "own_tenth",
+    "own_eleventh",
+    "own_twelfth",
+    "own_thirteenth",
+    "own_fourteenth",
+    "own_fifteenth",
+    "own_sixteenth",
 ];
 
 fn report(name: &str) -> Report {
