@@ -8,6 +8,7 @@
 
 mod amounts;
 mod claims;
+mod commitments;
 mod control;
 mod dates;
 mod durations;
@@ -85,6 +86,7 @@ const CHECKS: &[Check] = &[
     phones::check,
     names::check,
     promises::check,
+    commitments::check,
     claims::check,
     fees::check,
     topics::check,

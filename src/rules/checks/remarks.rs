@@ -33,7 +33,28 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let bare = [
         "yes", "no", "si", "ok", "okay", "sure", "agreed", "correct", "claro", "correcto",
     ];
-    if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) {
+    let agrees = |w: &String| {
+        bare.contains(&w.as_str())
+            || name.contains(w)
+            || matches!(
+                w.as_str(),
+                "thats"
+                    | "that"
+                    | "is"
+                    | "right"
+                    | "true"
+                    | "exactly"
+                    | "asi"
+                    | "es"
+                    | "cierto"
+                    | "it"
+                    | "absolutely"
+                    | "of"
+                    | "course"
+            )
+    };
+    let agreed = words.iter().all(agrees) && !grounds.texts.is_empty();
+    if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) || agreed {
         return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
     }
     for (at, sentence) in draft.said.sentences.iter().enumerate() {
@@ -45,8 +66,8 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                 continue;
             }
             let words = plain_words(&without_dates(draft, &clause));
-            if !super::links::links(draft.words(&clause)).is_empty() {
-                // Its own check knows whether it may stand.
+            if holds_contact(draft, &clause) {
+                // Their own checks know whether they may stand.
                 continue;
             }
             let small = words.iter().all(|w| {
@@ -81,6 +102,20 @@ fn has_figure(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
     })
 }
 
+/// A link or phone number in a clause, or around it: their own checks know whether they may stand.
+fn holds_contact(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
+    let reply = draft.reply;
+    let start = reply.get(..clause.start).unwrap_or_default();
+    let from = start
+        .rfind(char::is_whitespace)
+        .map_or(0, |at| at + 1)
+        .min(clause.start);
+    let rest = reply.get(clause.end..).unwrap_or_default();
+    let to = clause.end + rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let text = reply.get(from..to).unwrap_or_default();
+    !super::links::links(text).is_empty() || !super::phones::numbers(text).is_empty()
+}
+
 /// A clause without its date words, which their own check has compared.
 fn without_dates(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> String {
     let mut text = draft.words(clause).to_owned();
@@ -103,7 +138,8 @@ fn refuses(words: &[String]) -> bool {
     words.windows(2).any(|w| {
         matches!(
             (w[0].as_str(), w[1].as_str()),
-            ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
+            ("dont" | "doesnt", "see" | "show" | "have" | "know")
+                | ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
                 | ("im" | "am" | "are" | "were", "not" | "unable")
                 | ("not" | "isnt", "able" | "something" | "possible")
                 | ("no", "podemos" | "puedo" | "es" | "esta" | "se")

@@ -1,0 +1,468 @@
+//! What the company says it does, did or will do. What a reply may commit it to is little: to note,
+//! ask, pass on, look, call. So the verbs are listed, and a sentence about the company with another
+//! verb is read by a manager first, as is anything it says it will not do.
+
+use std::sync::LazyLock;
+
+use super::{Draft, Finding, Grounds, UNFIT, words};
+
+const NAME: &str = "commitments";
+
+/// Verbs of the company.
+static ACTS: LazyLock<Vec<&str>> = LazyLock::new(|| words::listed(include_str!("words/acts.txt")));
+/// Verbs of the tenant.
+static TENANT_ACTS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| words::listed(include_str!("words/tenant_acts.txt")));
+
+/// Whoever acts for the company, by itself or with a verb joined to it.
+const PRONOUNS: &[&str] = &[
+    "i", "we", "they", "he", "she", "someone", "somebody", "nobody", "everyone", "no-one",
+];
+const DECIDERS: &[&str] = &[
+    "manager",
+    "team",
+    "owner",
+    "office",
+    "person",
+    "landlord",
+    "member",
+    "supervisor",
+    "staff",
+    "management",
+    "colleague",
+    "company",
+    "department",
+];
+/// Who is held up as an example.
+const OTHERS: &[&str] = &[
+    "people",
+    "everybody",
+    "others",
+    "tenants",
+    "residents",
+    "families",
+    "neighbors",
+    "everyone",
+];
+/// Between a subject and its verb.
+const BETWEEN: &[&str] = &[
+    "will",
+    "would",
+    "can",
+    "could",
+    "may",
+    "might",
+    "should",
+    "am",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "been",
+    "being",
+    "have",
+    "has",
+    "had",
+    "also",
+    "just",
+    "still",
+    "already",
+    "now",
+    "gladly",
+    "certainly",
+    "definitely",
+    "really",
+    "truly",
+    "then",
+    "both",
+    "to",
+    "who",
+    "from",
+    "our",
+    "of",
+    "always",
+    "do",
+    "did",
+    "does",
+    "all",
+    "fully",
+    "completely",
+    "sincerely",
+    "absolutely",
+    "personally",
+    "only",
+    "even",
+    "happy",
+    "glad",
+    "able",
+    "going",
+    "like",
+    "love",
+    "gonna",
+    "'ll",
+    "'ve",
+    "'d",
+    "'m",
+    "'re",
+    "'s",
+    "want",
+    "need",
+    "so",
+    "well",
+    "on",
+    "and",
+    "try",
+    "soon",
+    "team",
+    "member",
+    "members",
+    "office",
+    "the",
+    "else",
+    "totally",
+    "very",
+    "quickly",
+    "directly",
+    "actually",
+];
+const AUXILIARIES: &[&str] = &[
+    "will", "would", "can", "could", "may", "might", "has", "is", "'ll", "'s", "should",
+];
+
+pub(super) fn check(draft: &Draft<'_>, _grounds: &Grounds<'_>) -> Finding {
+    for (at, sentence) in draft.said.sentences.iter().enumerate() {
+        if draft.said.questions.contains(&at) {
+            continue;
+        }
+        let words = cut(draft.words(sentence));
+        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let Some(code) = english(&plain).or_else(|| spanish(&plain)) {
+            return Finding::failed(
+                NAME,
+                UNFIT,
+                code,
+                "says that the company or the tenant does what no rule or fact names",
+            );
+        }
+    }
+    Finding::passed(NAME)
+}
+
+fn english(words: &[&str]) -> Option<&'static str> {
+    for (at, word) in words.iter().enumerate() {
+        let rest = words.get(at + 1..).unwrap_or_default();
+        let opens = at == 0
+            || words
+                .get(at - 1)
+                .is_some_and(|w| matches!(*w, "," | "most" | "other"));
+        if opens && OTHERS.contains(word) && rest.first().is_some_and(|w| *w != ",") {
+            return Some("everyone");
+        }
+        let pronoun = PRONOUNS.contains(word);
+        let decider =
+            DECIDERS.contains(word) && rest.first().is_some_and(|w| AUXILIARIES.contains(w));
+        if (pronoun || decider)
+            && let Some(code) = acts(rest, *word)
+        {
+            return Some(code);
+        }
+        let freed = *word == "you" && may_act(rest);
+        if freed {
+            return Some("tenant");
+        }
+    }
+    None
+}
+
+/// The verb after a subject of the company.
+fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
+    if matches!(subject, "nobody" | "no-one" | "everyone") {
+        return Some("everyone");
+    }
+    let mut at = 0;
+    let mut copula = false;
+    while let Some(word) = rest.get(at) {
+        match *word {
+            // "I can't waive it" refuses; "I can't wait to" is none, but commits to nothing either.
+            "can't" | "cannot" | "couldn't" | "unable" | "isn't" | "aren't" | "haven't"
+            | "hasn't" | "wouldn't" | "didn't" => return None,
+            "not" if rest.get(at + 1).is_some_and(|w| *w != "going") => {
+                let will = rest
+                    .get(..at)
+                    .is_some_and(|b| b.iter().any(|w| matches!(*w, "will" | "'ll")));
+                let able = rest
+                    .get(at + 1..)
+                    .is_some_and(|a| a.iter().take(2).any(|w| *w == "able"));
+                return (will && !able).then_some("will_not");
+            }
+            "don't" | "doesn't" => {
+                let verb = rest.get(at + 1..).unwrap_or_default();
+                let fine = verb.iter().take(2).any(|w| {
+                    matches!(
+                        *w,
+                        "have"
+                            | "see"
+                            | "know"
+                            | "show"
+                            | "find"
+                            | "offer"
+                            | "want"
+                            | "set"
+                            | "allow"
+                            | "think"
+                            | "make"
+                            | "accept"
+                            | "decide"
+                            | "give"
+                            | "get"
+                            | "mean"
+                            | "need"
+                            | "approve"
+                    )
+                });
+                return (!fine).then_some("does_not");
+            }
+            "won't" => {
+                let able = rest
+                    .get(at + 1..)
+                    .is_some_and(|a| a.iter().take(3).any(|w| *w == "able"));
+                return (!able).then_some("will_not");
+            }
+            "never" | "not" => return Some("will_not"),
+            "am" | "is" | "are" | "was" | "were" | "be" | "been" | "'m" | "'re" | "'s" => {
+                copula = true
+            }
+            w if BETWEEN.contains(&w) || w.ends_with("ly") && w != "reply" => {}
+            _ => break,
+        }
+        at += 1;
+    }
+    let Some(verb) = rest.get(at) else {
+        return None;
+    };
+    let after = rest.get(at + 1..).unwrap_or_default();
+    let near = |n: usize, list: &[&str]| after.iter().take(n).any(|w| list.contains(w));
+    let starts = |list: &[&str]| list.iter().any(|s| verb.starts_with(s));
+    let _ = copula;
+    let fine = match *verb {
+        "," | "." => true,
+        // Common verbs that stand for much: only with what they may stand for.
+        "make" | "made" | "making" => {
+            near(3, &["note", "notes", "plan", "payment", "decision", "this"])
+        }
+        "take" | "took" | "taking" | "taken" => {
+            near(3, &["note", "down", "look", "message", "over"])
+        }
+        "put" => near(3, &["note", "touch", "together", "down"]),
+        "keep" | "keeping" | "kept" => near(
+            4,
+            &["posted", "mind", "updated", "informed", "helping", "note"],
+        ),
+        "let" | "letting" => near(8, &["know"]),
+        "give" => near(
+            4,
+            &[
+                "call",
+                "message",
+                "details",
+                "note",
+                "information",
+                "breakdown",
+            ],
+        ),
+        "leave" | "left" => near(3, &["note", "message"]),
+        "send" | "sending" => near(
+            4,
+            &[
+                "message", "question", "request", "note", "offer", "proposal",
+            ],
+        ),
+        "bring" => near(4, &["manager", "team", "someone"]),
+        "sure" => false,
+        "hear" | "heard" => !near(3, &["before"]),
+        "expect" => !near(2, &["better", "more"]),
+        "there" | "over" | "out" => false,
+        "come" | "coming" => near(2, &["up"]),
+        w if w.starts_with('$') || w.chars().any(|c| c.is_ascii_digit()) => true,
+        _ => starts(&ACTS),
+    };
+    (!fine).then_some("company")
+}
+
+/// "You can stop whenever", "you won't have to": what the tenant may do or need not do.
+fn may_act(rest: &[&str]) -> bool {
+    let mut at = 0;
+    let Some(first) = rest.first() else {
+        return false;
+    };
+    let modal = matches!(
+        *first,
+        "can"
+            | "may"
+            | "will"
+            | "could"
+            | "'ll"
+            | "won't"
+            | "don't"
+            | "get"
+            | "needn't"
+            | "shouldn't"
+    );
+    if !modal {
+        return false;
+    }
+    if matches!(*first, "won't" | "needn't" | "shouldn't") {
+        return true;
+    }
+    if *first == "don't" {
+        let excused = matches!(rest.get(1..3), Some(["have" | "need", "to"]));
+        let small = rest.get(3).is_some_and(|w| {
+            matches!(
+                *w,
+                "explain" | "apologize" | "answer" | "give" | "decide" | "share" | "be"
+            )
+        });
+        // "You don't have to pay it all at once"
+        let at_once = rest.iter().any(|w| matches!(*w, "once" | "all"));
+        return excused && !small && !at_once;
+    }
+    at += 1;
+    while rest.get(at).is_some_and(|w| {
+        matches!(
+            *w,
+            "also"
+                | "just"
+                | "always"
+                | "still"
+                | "then"
+                | "either"
+                | "be"
+                | "able"
+                | "to"
+                | "only"
+                | "certainly"
+        ) || w.ends_with("ly")
+    }) {
+        at += 1;
+    }
+    rest.get(at).is_some_and(|verb| {
+        verb.chars().all(char::is_alphabetic) && !TENANT_ACTS.iter().any(|s| verb.starts_with(s))
+    })
+}
+
+/// Spanish says who acts with the ending of the verb.
+fn spanish(words: &[&str]) -> Option<&'static str> {
+    let allowed = |w: &str| {
+        let plain = crate::reading::plain_words(w).concat();
+        ACTS.iter().any(|s| {
+            if s.len() <= 2 {
+                plain == *s
+            } else {
+                plain.starts_with(s)
+            }
+        })
+    };
+    for (at, word) in words.iter().enumerate() {
+        let before = at
+            .checked_sub(1)
+            .and_then(|i| words.get(i))
+            .copied()
+            .unwrap_or_default();
+        let before2 = at
+            .checked_sub(2)
+            .and_then(|i| words.get(i))
+            .copied()
+            .unwrap_or_default();
+        let denied = before == "no" || before2 == "no";
+        let noun = [
+            "mismos",
+            "últimos",
+            "ultimos",
+            "próximos",
+            "proximos",
+            "mínimos",
+            "ramos",
+            "tramos",
+            "máximos",
+        ];
+        let ours = word.len() > 4 && word.ends_with("mos") && !noun.contains(word)
+            || word.len() > 3 && word.ends_with("ré")
+            || word.ends_with("aré")
+            || matches!(before, "le" | "lo" | "la" | "te" | "les" | "yo")
+                && word.len() > 3
+                && word.ends_with('o')
+                && !matches!(
+                    *word,
+                    "suyo"
+                        | "tuyo"
+                        | "mismo"
+                        | "mejor"
+                        | "otro"
+                        | "pago"
+                        | "saldo"
+                        | "dinero"
+                        | "plazo"
+                        | "nuestro"
+                        | "único"
+                        | "correo"
+                        | "mínimo"
+                        | "máximo"
+                        | "monto"
+                        | "primero"
+                        | "último"
+                        | "acordado"
+                );
+        if ours && !allowed(word) {
+            return Some("company");
+        }
+        if ours && denied && (word.ends_with("remos") || word.ends_with("ré")) {
+            return Some("will_not");
+        }
+        let infinitive = [
+            "ar", "er", "ir", "arle", "erle", "irle", "arlo", "erlo", "irlo", "arla", "arles",
+        ]
+        .iter()
+        .any(|e| word.ends_with(e));
+        let helped = matches!(before, "puedo" | "podemos") && before2 != "no"
+            || before == "a" && matches!(before2, "voy" | "vamos" | "va" | "van");
+        if infinitive && helped && !allowed(word) {
+            return Some("company");
+        }
+        if matches!(*word, "nadie" | "nada")
+            && before != "de"
+            && !matches!(before, "anotado" | "por")
+        {
+            return Some("everyone");
+        }
+    }
+    None
+}
+
+/// Lower-case words; contractions apart ("we'll" is "we" and "'ll"); a mark that turns is a comma.
+fn cut(text: &str) -> Vec<String> {
+    let text = text
+        .to_lowercase()
+        .replace(['’', '‘'], "'")
+        .replace("no one", "no-one")
+        .replace("go ahead and ", "");
+    let mut out = Vec::new();
+    for raw in text.split_whitespace() {
+        let core = raw.trim_matches(|c: char| !c.is_alphanumeric() && c != '$');
+        let joined = ["'ll", "'ve", "'d", "'m", "'re", "'s"]
+            .iter()
+            .find_map(|end| core.strip_suffix(end).map(|stem| (stem, *end)));
+        match joined {
+            Some((stem, end)) if PRONOUNS.contains(&stem) || stem == "you" => {
+                out.push(stem.to_owned());
+                out.push(end.to_owned());
+            }
+            _ if core.is_empty() => {}
+            _ => out.push(core.to_owned()),
+        }
+        if raw.ends_with([',', ':', ';', '-', '—']) || core.is_empty() {
+            out.push(",".to_owned());
+        }
+    }
+    out
+}
