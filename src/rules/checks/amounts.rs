@@ -95,7 +95,27 @@ fn wrong(
         let fine = accepted.contains(&amount);
         return (!fine).then_some(("role", "an amount wrong where it stands"));
     }
+    // "Do you have anything that shows the $200?"
+    let asked_about = draft.said.questions.contains(&figure.sentence)
+        && grounds.own_amounts().any(|own| own == amount)
+        && draft.said.sentences.get(figure.sentence).is_some_and(|s| {
+            crate::reading::plain_words(draft.words(s)).iter().any(|w| {
+                [
+                    "show",
+                    "mean",
+                    "receipt",
+                    "comprobante",
+                    "recibo",
+                    "where",
+                    "why",
+                    "think",
+                ]
+                .iter()
+                .any(|s| w.starts_with(s))
+            })
+        });
     let any = grounds.debt() == Some(amount)
+        || asked_about
         || grounds.parts().contains(&amount)
         || grounds.own_amounts().any(|own| own == amount) && is_payment(draft, figure)
         || vouched::is_weekly(draft, grounds, amount)

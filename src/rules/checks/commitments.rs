@@ -45,98 +45,43 @@ const OTHERS: &[&str] = &[
     "everyone",
 ];
 /// Between a subject and its verb.
-const BETWEEN: &[&str] = &[
-    "will",
-    "would",
-    "can",
-    "could",
-    "may",
-    "might",
-    "should",
-    "am",
-    "is",
-    "are",
-    "was",
-    "were",
-    "be",
-    "been",
-    "being",
-    "have",
-    "has",
-    "had",
-    "also",
-    "just",
-    "still",
-    "already",
-    "now",
-    "gladly",
-    "certainly",
-    "definitely",
-    "really",
-    "truly",
-    "then",
-    "both",
-    "to",
-    "who",
-    "from",
-    "our",
-    "of",
-    "always",
-    "do",
-    "did",
-    "does",
-    "all",
-    "fully",
-    "completely",
-    "sincerely",
-    "absolutely",
-    "personally",
-    "only",
-    "even",
-    "happy",
-    "glad",
-    "able",
-    "going",
-    "like",
-    "love",
-    "gonna",
-    "'ll",
-    "'ve",
-    "'d",
-    "'m",
-    "'re",
-    "'s",
-    "want",
-    "need",
-    "so",
-    "well",
-    "on",
-    "and",
-    "try",
-    "soon",
-    "team",
-    "member",
-    "members",
-    "office",
-    "the",
-    "else",
-    "totally",
-    "very",
-    "quickly",
-    "directly",
-    "actually",
-];
+static BETWEEN: LazyLock<Vec<&str>> =
+    LazyLock::new(|| words::listed(include_str!("words/between.txt")));
 const AUXILIARIES: &[&str] = &[
     "will", "would", "can", "could", "may", "might", "has", "is", "'ll", "'s", "should",
 ];
 
-pub(super) fn check(draft: &Draft<'_>, _grounds: &Grounds<'_>) -> Finding {
+pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    let all = cut(draft.reply);
     for (at, sentence) in draft.said.sentences.iter().enumerate() {
         if draft.said.questions.contains(&at) {
             continue;
         }
         let words = cut(draft.words(sentence));
         let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+        let named = DECIDERS.iter().any(|d| all.iter().any(|w| w == d))
+            || all.iter().any(|w| w == "someone")
+            || grounds.gives_orders;
+        // "I hope he feels better", and "he anotado" is no English.
+        let wished = plain.iter().any(|w| {
+            matches!(
+                *w,
+                "hope" | "hoping" | "wish" | "wishing" | "glad" | "sorry"
+            )
+        });
+        let stranger = !named
+            && !wished
+            && plain.iter().enumerate().any(|(i, w)| {
+                matches!(*w, "they" | "he" | "she")
+                    && !plain.get(i + 1).is_some_and(|next| {
+                        ["ado", "ido", "cho", "to"]
+                            .iter()
+                            .any(|e| next.ends_with(e))
+                    })
+            });
+        if stranger {
+            return Finding::failed(NAME, UNFIT, "others", "speaks of people nobody mentioned");
+        }
         if let Some(code) = english(&plain).or_else(|| spanish(&plain)) {
             return Finding::failed(
                 NAME,
@@ -167,7 +112,15 @@ fn english(words: &[&str]) -> Option<&'static str> {
         {
             return Some(code);
         }
-        let freed = *word == "you" && may_act(rest);
+        let before = at.checked_sub(1).and_then(|i| words.get(i)).copied();
+        // "As much as you can" leaves its verb out; "in most places you could" agrees to something.
+        let compared = before.is_some_and(|w| {
+            matches!(
+                w,
+                "as" | "what" | "how" | "if" | "than" | "when" | "that" | "soon" | "once"
+            )
+        });
+        let freed = *word == "you" && may_act(rest, compared);
         if freed {
             return Some("tenant");
         }
@@ -181,7 +134,6 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
         return Some("everyone");
     }
     let mut at = 0;
-    let mut copula = false;
     while let Some(word) = rest.get(at) {
         match *word {
             // "I can't waive it" refuses; "I can't wait to" is none, but commits to nothing either.
@@ -230,9 +182,6 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
                 return (!able).then_some("will_not");
             }
             "never" | "not" => return Some("will_not"),
-            "am" | "is" | "are" | "was" | "were" | "be" | "been" | "'m" | "'re" | "'s" => {
-                copula = true
-            }
             w if BETWEEN.contains(&w) || w.ends_with("ly") && w != "reply" => {}
             _ => break,
         }
@@ -244,10 +193,13 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
     let after = rest.get(at + 1..).unwrap_or_default();
     let near = |n: usize, list: &[&str]| after.iter().take(n).any(|w| list.contains(w));
     let starts = |list: &[&str]| list.iter().any(|s| verb.starts_with(s));
-    let _ = copula;
     let fine = match *verb {
         "," | "." => true,
         // Common verbs that stand for much: only with what they may stand for.
+        "make" | "making" if near(1, &["sure", "certain"]) => {
+            near(10, &["manager", "team", "someone", "person"])
+                && !near(3, &["you", "nobody", "no-one"])
+        }
         "make" | "made" | "making" => {
             near(3, &["note", "notes", "plan", "payment", "decision", "this"])
         }
@@ -279,7 +231,11 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
             ],
         ),
         "bring" => near(4, &["manager", "team", "someone"]),
-        "sure" => false,
+        "sure" => {
+            near(10, &["manager", "team", "someone", "person"])
+                && !near(3, &["you", "nobody", "no-one"])
+        }
+        w if tells(w) && near(1, &["her", "him", "his", "your"]) => false,
         "hear" | "heard" => !near(3, &["before"]),
         "expect" => !near(2, &["better", "more"]),
         "there" | "over" | "out" => false,
@@ -290,8 +246,17 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
     (!fine).then_some("company")
 }
 
+/// Verbs that bring something to somebody's ears.
+fn tells(verb: &str) -> bool {
+    [
+        "text", "call", "tell", "told", "contact", "inform", "email", "send", "remind", "ask",
+    ]
+    .iter()
+    .any(|s| verb.starts_with(s))
+}
+
 /// "You can stop whenever", "you won't have to": what the tenant may do or need not do.
-fn may_act(rest: &[&str]) -> bool {
+fn may_act(rest: &[&str], compared: bool) -> bool {
     let mut at = 0;
     let Some(first) = rest.first() else {
         return false;
@@ -345,6 +310,13 @@ fn may_act(rest: &[&str]) -> bool {
         ) || w.ends_with("ly")
     }) {
         at += 1;
+    }
+    if matches!(rest.get(at..at + 2), Some(["stop", next]) if *next != "by") {
+        return true;
+    }
+    let elided = rest.get(at).is_none_or(|w| *w == ",");
+    if elided && !compared && matches!(*first, "can" | "could" | "may" | "will") {
+        return true;
     }
     rest.get(at).is_some_and(|verb| {
         verb.chars().all(char::is_alphabetic) && !TENANT_ACTS.iter().any(|s| verb.starts_with(s))
@@ -413,7 +385,35 @@ fn spanish(words: &[&str]) -> Option<&'static str> {
                         | "último"
                         | "acordado"
                 );
-        if ours && !allowed(word) {
+        // "Le hacemos un precio", "le damos chance": common verbs stand for much.
+        let common = ["hac", "dam", "doy", "dar", "dej", "pon"]
+            .iter()
+            .any(|s| word.starts_with(s));
+        let harmless = words
+            .get(at + 1..)
+            .unwrap_or_default()
+            .iter()
+            .take(4)
+            .any(|w| {
+                [
+                    "nota",
+                    "segui",
+                    "llegar",
+                    "saber",
+                    "plan",
+                    "pago",
+                    "cuenta",
+                    "informa",
+                    "mensaje",
+                    "lo posible",
+                ]
+                .iter()
+                .any(|s| w.starts_with(s))
+            });
+        if ours && common && !harmless && !denied {
+            return Some("company");
+        }
+        if ours && !allowed(word) && !common {
             return Some("company");
         }
         if ours && denied && (word.ends_with("remos") || word.ends_with("ré")) {

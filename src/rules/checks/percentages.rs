@@ -40,7 +40,14 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     });
     let fraction = words
         .iter()
-        .find(|w| FRACTIONS.contains(&w.as_str()))
+        .enumerate()
+        .find(|(at, w)| {
+            let checks = words
+                .get(at + 1)
+                .is_some_and(|next| next.starts_with("check"));
+            FRACTIONS.contains(&w.as_str()) && !checks
+        })
+        .map(|(_, w)| w)
         .or(parted);
     if fraction.is_some_and(|w| {
         !grounds.own_words.contains(w) && !grounds.halves() && !is_half(draft, grounds)

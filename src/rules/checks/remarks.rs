@@ -51,10 +51,21 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                     | "absolutely"
                     | "of"
                     | "course"
+                    | "not"
+                    | "much"
+                    | "mucho"
+                    | "poco"
+                    | "nothing"
+                    | "todavia"
+                    | "aun"
+                    | "yet"
             )
     };
     let agreed = words.iter().all(agrees) && !grounds.texts.is_empty();
     if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) || agreed {
+        return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
+    }
+    if only_agrees(draft, grounds, &words) {
         return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
     }
     for (at, sentence) in draft.said.sentences.iter().enumerate() {
@@ -86,6 +97,58 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     Finding::passed(NAME)
+}
+
+/// "Right, congratulations!": says yes first and then nothing that would show to what.
+fn only_agrees(draft: &Draft<'_>, grounds: &Grounds<'_>, words: &[String]) -> bool {
+    let asked = grounds.texts.iter().any(|t| {
+        let own = plain_words(t);
+        !own.iter()
+            .any(|w| w.starts_with("thank") || w.starts_with("gracias") || w == "ok")
+    });
+    let agrees = words.first().is_some_and(|w| {
+        matches!(
+            w.as_str(),
+            "yes"
+                | "yep"
+                | "yeah"
+                | "right"
+                | "correct"
+                | "sure"
+                | "si"
+                | "claro"
+                | "seguro"
+                | "asi"
+                | "absolutely"
+                | "certainly"
+                | "definitely"
+                | "indeed"
+                | "exactly"
+                | "exacto"
+                | "correcto"
+                | "cierto"
+                | "true"
+                | "agreed"
+                | "understood"
+                | "desde"
+        )
+    });
+    let told = words.iter().any(|w| {
+        [
+            "automat", "assist", "asist", "team", "manager", "person", "someone", "office",
+            "gerente", "equipo", "alguien", "help", "ayud", "pass", "note", "anot", "pay", "pag",
+            "text", "question", "pregunt", "reach", "call", "llam", "escrib", "write", "ask",
+            "balance", "saldo", "semana", "week", "portion", "parte", "sorry", "care", "hear",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    let figure = draft
+        .said
+        .figures
+        .iter()
+        .any(|f| matches!(f.what, Stated::Money { .. }));
+    asked && agrees && !told && !figure && draft.said.questions.is_empty()
 }
 
 /// Sums, lengths and shares are compared by their own checks; a bare date proves nothing.
@@ -184,6 +247,51 @@ fn clauses(text: &str, sentence: std::ops::Range<usize>) -> Vec<std::ops::Range<
         " because ",
     ] {
         cuts.extend(words.match_indices(turn).map(|(at, _)| at));
+    }
+    let conditional = plain_words(words).first().is_some_and(|w| {
+        matches!(
+            w.as_str(),
+            "once" | "when" | "if" | "cuando" | "si" | "after" | "while"
+        )
+    });
+    // "Thanks Ada, it posted today": what follows a greeting stands for itself.
+    for (at, _) in words.match_indices(", ") {
+        let rest = words.get(at + 2..).unwrap_or_default();
+        let next = plain_words(rest);
+        let opens = next.first().is_some_and(|w| {
+            matches!(
+                w.as_str(),
+                "it" | "its"
+                    | "you"
+                    | "youre"
+                    | "youll"
+                    | "that"
+                    | "thats"
+                    | "this"
+                    | "they"
+                    | "your"
+                    | "nobody"
+                    | "no"
+                    | "not"
+                    | "we"
+                    | "were"
+                    | "well"
+                    | "weve"
+                    | "quedese"
+                    | "aqui"
+                    | "nadie"
+                    | "usted"
+                    | "su"
+                    | "eso"
+                    | "ya"
+                    | "le"
+                    | "les"
+                    | "todo"
+            )
+        });
+        if opens && next.len() >= 3 && !conditional {
+            cuts.push(at);
+        }
     }
     cuts.sort_unstable();
     cuts.dedup();
