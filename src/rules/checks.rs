@@ -30,6 +30,7 @@ mod refusal;
 mod remarks;
 mod secrets;
 mod segments;
+mod spanish_acts;
 mod stems;
 mod subsidy;
 mod third_parties;

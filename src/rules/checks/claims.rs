@@ -105,7 +105,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         });
         let states =
             company.contains("open") || company.contains("hours") || company.contains("horario");
-        !company.contains(&words) && !named && !own_name && !(open && states)
+        !(company.contains(&words) || named || own_name || open && states)
     });
     match invented {
         Some(_) => Finding::failed(

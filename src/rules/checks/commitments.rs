@@ -4,12 +4,13 @@
 
 use std::sync::LazyLock;
 
-use super::{Draft, Finding, Grounds, UNFIT, words};
+use super::{Draft, Finding, Grounds, UNFIT, spanish_acts, words};
 
 const NAME: &str = "commitments";
 
 /// Verbs of the company.
-static ACTS: LazyLock<Vec<&str>> = LazyLock::new(|| words::listed(include_str!("words/acts.txt")));
+pub(super) static ACTS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| words::listed(include_str!("words/acts.txt")));
 /// Verbs of the tenant.
 static TENANT_ACTS: LazyLock<Vec<&str>> =
     LazyLock::new(|| words::listed(include_str!("words/tenant_acts.txt")));
@@ -82,7 +83,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         if stranger {
             return Finding::failed(NAME, UNFIT, "others", "speaks of people nobody mentioned");
         }
-        if let Some(code) = english(&plain).or_else(|| spanish(&plain)) {
+        if let Some(code) = english(&plain).or_else(|| spanish_acts::unlisted(&plain)) {
             return Finding::failed(
                 NAME,
                 UNFIT,
@@ -108,7 +109,7 @@ fn english(words: &[&str]) -> Option<&'static str> {
         let decider =
             DECIDERS.contains(word) && rest.first().is_some_and(|w| AUXILIARIES.contains(w));
         if (pronoun || decider)
-            && let Some(code) = acts(rest, *word)
+            && let Some(code) = acts(rest, word)
         {
             return Some(code);
         }
@@ -187,9 +188,7 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
         }
         at += 1;
     }
-    let Some(verb) = rest.get(at) else {
-        return None;
-    };
+    let verb = rest.get(at)?;
     let after = rest.get(at + 1..).unwrap_or_default();
     let near = |n: usize, list: &[&str]| after.iter().take(n).any(|w| list.contains(w));
     let starts = |list: &[&str]| list.iter().any(|s| verb.starts_with(s));
@@ -321,122 +320,6 @@ fn may_act(rest: &[&str], compared: bool) -> bool {
     rest.get(at).is_some_and(|verb| {
         verb.chars().all(char::is_alphabetic) && !TENANT_ACTS.iter().any(|s| verb.starts_with(s))
     })
-}
-
-/// Spanish says who acts with the ending of the verb.
-fn spanish(words: &[&str]) -> Option<&'static str> {
-    let allowed = |w: &str| {
-        let plain = crate::reading::plain_words(w).concat();
-        ACTS.iter().any(|s| {
-            if s.len() <= 2 {
-                plain == *s
-            } else {
-                plain.starts_with(s)
-            }
-        })
-    };
-    for (at, word) in words.iter().enumerate() {
-        let before = at
-            .checked_sub(1)
-            .and_then(|i| words.get(i))
-            .copied()
-            .unwrap_or_default();
-        let before2 = at
-            .checked_sub(2)
-            .and_then(|i| words.get(i))
-            .copied()
-            .unwrap_or_default();
-        let denied = before == "no" || before2 == "no";
-        let noun = [
-            "mismos",
-            "últimos",
-            "ultimos",
-            "próximos",
-            "proximos",
-            "mínimos",
-            "ramos",
-            "tramos",
-            "máximos",
-        ];
-        let ours = word.len() > 4 && word.ends_with("mos") && !noun.contains(word)
-            || word.len() > 3 && word.ends_with("ré")
-            || word.ends_with("aré")
-            || matches!(before, "le" | "lo" | "la" | "te" | "les" | "yo")
-                && word.len() > 3
-                && word.ends_with('o')
-                && !matches!(
-                    *word,
-                    "suyo"
-                        | "tuyo"
-                        | "mismo"
-                        | "mejor"
-                        | "otro"
-                        | "pago"
-                        | "saldo"
-                        | "dinero"
-                        | "plazo"
-                        | "nuestro"
-                        | "único"
-                        | "correo"
-                        | "mínimo"
-                        | "máximo"
-                        | "monto"
-                        | "primero"
-                        | "último"
-                        | "acordado"
-                );
-        // "Le hacemos un precio", "le damos chance": common verbs stand for much.
-        let common = ["hac", "dam", "doy", "dar", "dej", "pon"]
-            .iter()
-            .any(|s| word.starts_with(s));
-        let harmless = words
-            .get(at + 1..)
-            .unwrap_or_default()
-            .iter()
-            .take(4)
-            .any(|w| {
-                [
-                    "nota",
-                    "segui",
-                    "llegar",
-                    "saber",
-                    "plan",
-                    "pago",
-                    "cuenta",
-                    "informa",
-                    "mensaje",
-                    "lo posible",
-                ]
-                .iter()
-                .any(|s| w.starts_with(s))
-            });
-        if ours && common && !harmless && !denied {
-            return Some("company");
-        }
-        if ours && !allowed(word) && !common {
-            return Some("company");
-        }
-        if ours && denied && (word.ends_with("remos") || word.ends_with("ré")) {
-            return Some("will_not");
-        }
-        let infinitive = [
-            "ar", "er", "ir", "arle", "erle", "irle", "arlo", "erlo", "irlo", "arla", "arles",
-        ]
-        .iter()
-        .any(|e| word.ends_with(e));
-        let helped = matches!(before, "puedo" | "podemos") && before2 != "no"
-            || before == "a" && matches!(before2, "voy" | "vamos" | "va" | "van");
-        if infinitive && helped && !allowed(word) {
-            return Some("company");
-        }
-        if matches!(*word, "nadie" | "nada")
-            && before != "de"
-            && !matches!(before, "anotado" | "por")
-        {
-            return Some("everyone");
-        }
-    }
-    None
 }
 
 /// Lower-case words; contractions apart ("we'll" is "we" and "'ll"); a mark that turns is a comma.

@@ -51,7 +51,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                     | "informamos"
             )
         });
-        !(mentioned && owned && !told && !grounds.gives_orders)
+        !mentioned || !owned || told || grounds.gives_orders
     });
     if found {
         return Finding::failed(NAME, FORBIDDEN, "others", "speaks of or to other people");
