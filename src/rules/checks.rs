@@ -8,6 +8,7 @@
 
 mod amounts;
 mod claims;
+mod commitments;
 mod control;
 mod dates;
 mod durations;
@@ -29,6 +30,7 @@ mod refusal;
 mod remarks;
 mod secrets;
 mod segments;
+mod spanish_acts;
 mod stems;
 mod subsidy;
 mod third_parties;
@@ -85,6 +87,7 @@ const CHECKS: &[Check] = &[
     phones::check,
     names::check,
     promises::check,
+    commitments::check,
     claims::check,
     fees::check,
     topics::check,

@@ -66,7 +66,11 @@ fn wrong(
     if is("total") {
         known = true;
         let totals = vouched::totals(draft, grounds);
-        if totals.is_empty() {
+        let pays = draft.said.named("total").any(|p| {
+            let first = draft.words(&p.span).to_lowercase();
+            p.span.end == figure.span.end && first.starts_with("pay")
+        });
+        if totals.is_empty() || pays {
             accepted.extend(grounds.debt());
         }
         accepted.extend(totals);
@@ -91,7 +95,27 @@ fn wrong(
         let fine = accepted.contains(&amount);
         return (!fine).then_some(("role", "an amount wrong where it stands"));
     }
+    // "Do you have anything that shows the $200?"
+    let asked_about = draft.said.questions.contains(&figure.sentence)
+        && grounds.own_amounts().any(|own| own == amount)
+        && draft.said.sentences.get(figure.sentence).is_some_and(|s| {
+            crate::reading::plain_words(draft.words(s)).iter().any(|w| {
+                [
+                    "show",
+                    "mean",
+                    "receipt",
+                    "comprobante",
+                    "recibo",
+                    "where",
+                    "why",
+                    "think",
+                ]
+                .iter()
+                .any(|s| w.starts_with(s))
+            })
+        });
     let any = grounds.debt() == Some(amount)
+        || asked_about
         || grounds.parts().contains(&amount)
         || grounds.own_amounts().any(|own| own == amount) && is_payment(draft, figure)
         || vouched::is_weekly(draft, grounds, amount)
@@ -302,6 +326,13 @@ fn wrong_weekly(
                         && matches!(b.what, Stated::Period { payments, weeks } if (payments, weeks) == period)
                 }
                 _ => false,
+            }) || s.figures.windows(2).any(|pair| match pair {
+                // "biweekly 100"
+                [a, b] => {
+                    matches!(a.what, Stated::Period { payments, weeks } if (payments, weeks) == period)
+                        && matches!(b.what, Stated::Money { amount: own, .. } if own == amount)
+                }
+                _ => false,
             })
         };
         let converted = amount
@@ -315,7 +346,8 @@ fn wrong_weekly(
         let lengths = vouched::lengths_of(draft, figure);
         let finishes = lengths
             .iter()
-            .any(|n| vouched::is_pair(grounds, weekly, *n));
+            .any(|n| vouched::is_pair(grounds, weekly, *n))
+            || vouched::finishes(draft, grounds, figure, amount);
         if !lengths.is_empty()
             && !finishes
             && !shortfall_said(draft, figure, weekly, &lengths, grounds)
@@ -367,6 +399,9 @@ fn wrong_weekly(
                 .iter()
                 .any(|n| vouched::is_all_but_last(draft, grounds, amount, *n))
             || shortfall_said(draft, figure, amount, &lengths, grounds)
+            || lengths
+                .iter()
+                .all(|n| vouched::is_needed_but_long(draft, grounds, amount, *n))
     };
     (!fine).then_some((
         "weekly",

@@ -5,6 +5,42 @@ use crate::reading::plain_words;
 
 const NAME: &str = "claims";
 
+/// What a sentence about opening hours needs besides days and times.
+const GENERIC: &[&str] = &[
+    "we",
+    "were",
+    "are",
+    "is",
+    "open",
+    "our",
+    "office",
+    "hours",
+    "the",
+    "from",
+    "to",
+    "until",
+    "de",
+    "a",
+    "los",
+    "hasta",
+    "abierto",
+    "abierta",
+    "abiertos",
+    "atendemos",
+    "horario",
+    "es",
+    "estamos",
+    "las",
+    "lunes",
+    "viernes",
+    "monday",
+    "friday",
+    "business",
+    "available",
+    "and",
+    "y",
+];
+
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     if let Some(claim) = draft.said.named("claims").next() {
         let why = "says that something was paid, cleared, changed or sent";
@@ -23,7 +59,37 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         .collect();
     let invented = draft.said.named("hours").find(|p| {
         let words = plain_words(draft.words(&p.span)).join(" ");
-        let named = !grounds.gives_orders && own.iter().any(|t| t.contains(&words));
+        // "Cash is fine" to "do you take cash?" says more than was asked.
+        let grants = draft.said.sentences.get(p.sentence).is_some_and(|s| {
+            plain_words(draft.words(s)).iter().any(|w| {
+                matches!(
+                    w.as_str(),
+                    "fine"
+                        | "ok"
+                        | "okay"
+                        | "yes"
+                        | "accept"
+                        | "accepted"
+                        | "take"
+                        | "bring"
+                        | "works"
+                        | "leave"
+                        | "mail"
+                        | "good"
+                        | "perfect"
+                        | "si"
+                        | "bien"
+                        | "aceptamos"
+                        | "traiga"
+                        | "claro"
+                        | "sure"
+                )
+            })
+        });
+        let refused = super::refusal::is_refused(draft, &p.span)
+            || draft.reply.to_lowercase().contains("not sure");
+        let named =
+            (!grants || refused) && !grounds.gives_orders && own.iter().any(|t| t.contains(&words));
         // "Elm Street Flats" is the property's own name.
         let tokens = plain_words(draft.words(&p.span));
         let property = grounds
@@ -31,7 +97,15 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             .and_then(|t| t.property_name.as_deref())
             .map(plain_words);
         let own_name = property.is_some_and(|name| tokens.iter().any(|t| name.contains(t)));
-        !company.contains(&words) && !named && !own_name
+        // Days and hours are compared by their own checks.
+        let figure =
+            |w: &String| w.chars().any(|c| c.is_ascii_digit()) || matches!(w.as_str(), "am" | "pm");
+        let open = tokens.iter().all(|w| {
+            figure(w) || company.split(' ').any(|c| c == w) || GENERIC.contains(&w.as_str())
+        });
+        let states =
+            company.contains("open") || company.contains("hours") || company.contains("horario");
+        !(company.contains(&words) || named || own_name || open && states)
     });
     match invented {
         Some(_) => Finding::failed(

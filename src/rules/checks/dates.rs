@@ -5,7 +5,7 @@ use chrono::{Datelike, Days, NaiveDate, Weekday};
 use super::vouched::role;
 use super::{Draft, Finding, Grounds, UNGROUNDED};
 use crate::reading::plain_words;
-use crate::reading::statements::{Stated, Statement};
+use crate::reading::statements::{Stated, Statement, Unity};
 
 const NAME: &str = "dates";
 
@@ -103,11 +103,18 @@ fn is_known(
     }
     // "Would you like to start this week?" leaves the day to the tenant.
     let asks = draft.said.questions.contains(&figure.sentence);
+    let at_once = matches!(
+        draft.words(&figure.span).to_lowercase().as_str(),
+        "now" | "ahora"
+    );
+    if at_once || asks && how == "today" {
+        return true;
+    }
     let vague = matches!(
         how,
         "this_week" | "next_week" | "this_month" | "next_month" | "event"
     );
-    if asks && !due && weekday.is_none() && vague {
+    if asks && weekday.is_none() && vague {
         return true;
     }
     let own = grounds
@@ -122,7 +129,7 @@ fn is_known(
     });
     if numbered {
         return own_dates.any(|(own, ..)| own.is_some() && own == date)
-            || date.is_some_and(|d| is_instalment(grounds, d));
+            || date.is_some_and(|d| is_instalment(grounds, d) || is_after(grounds, d));
     }
     own_dates.any(|(own, own_weekday, own_how)| {
         let same_day =
@@ -133,6 +140,36 @@ fn is_known(
                 && (date == own
                     && (date.is_some() || words.iter().all(|w| grounds.own_words.contains(w))))
     }) || date.is_some_and(|d| weekday.is_some() && is_instalment(grounds, d))
+}
+
+/// "December 5", when the tenant said "in two weeks".
+fn is_after(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
+    let named = |text: &str, f: &Statement| {
+        let days = match f.what {
+            Stated::Count {
+                hundredths: Some(n),
+                unit: Unity::Day,
+            } => n / 100,
+            Stated::Count {
+                hundredths: Some(n),
+                unit: Unity::Week,
+            } => n * 7 / 100,
+            _ => return false,
+        };
+        let before = plain_words(text.get(..f.span.end).unwrap_or_default());
+        let within = before
+            .iter()
+            .rev()
+            .take(4)
+            .any(|w| matches!(w.as_str(), "in" | "en" | "dentro" | "after"));
+        within && (date - grounds.today).num_days() == days
+    };
+    !grounds.gives_orders
+        && grounds
+            .texts
+            .iter()
+            .zip(&grounds.asked)
+            .any(|(text, said)| said.figures.iter().any(|f| named(text, f)))
 }
 
 /// A day of a plan whose start is known.

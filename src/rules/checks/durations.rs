@@ -55,6 +55,15 @@ fn is_known(
             .get(figure.sentence)
             .cloned()
             .unwrap_or_default();
+        let needed = |n: i64| {
+            grounds
+                .offers
+                .iter()
+                .any(|o| vouched::is_needed_but_long(draft, grounds, o.weekly, n))
+        };
+        if weeks.is_some_and(needed) {
+            return true;
+        }
         return grounds.own.iter().flat_map(|s| &s.figures).any(same)
             && (super::refusal::is_refused(draft, &figure.span)
                 || exceeds(draft.words(&sentence)));

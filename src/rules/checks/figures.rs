@@ -68,6 +68,19 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
         return true;
     }
     run_around(draft.reply, figure.span.start).is_some_and(|run| is_word_known(grounds, run))
+        || is_hour(draft, grounds, figure)
+}
+
+/// "5 pm", when "5pm" was said.
+fn is_hour(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let digits = draft.words(&figure.span);
+    let after = plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let joined = after
+        .first()
+        .filter(|w| matches!(w.as_str(), "am" | "pm"))
+        .map(|half| format!("{digits}{half}"));
+    joined
+        .is_some_and(|hour| grounds.own_words.contains(&hour) || grounds.fact_words.contains(&hour))
 }
 
 /// `1)`, `2.` at the beginning of a line or after a blank: counting what is listed.

@@ -8,7 +8,8 @@ const NAME: &str = "percentages";
 
 /// Folded words for shares of something.
 const FRACTIONS: &[&str] = &[
-    "half", "mitad", "quarter", "tercio", "double", "doble", "triple", "twice",
+    "half", "mitad", "quarter", "quarters", "thirds", "fourth", "tercio", "tercios", "double",
+    "doble", "triple", "twice", "halfway",
 ];
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
@@ -29,7 +30,25 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     let words = plain_words(draft.reply);
-    let fraction = words.iter().find(|w| FRACTIONS.contains(&w.as_str()));
+    let parted = words.windows(2).find_map(|pair| match pair {
+        [a, b] => matches!(
+            (a.as_str(), b.as_str()),
+            ("third" | "fifth" | "tenth", "of") | ("tercera" | "cuarta" | "quinta", "parte")
+        )
+        .then_some(a),
+        _ => None,
+    });
+    let fraction = words
+        .iter()
+        .enumerate()
+        .find(|(at, w)| {
+            let checks = words
+                .get(at + 1)
+                .is_some_and(|next| next.starts_with("check"));
+            FRACTIONS.contains(&w.as_str()) && !checks
+        })
+        .map(|(_, w)| w)
+        .or(parted);
     if fraction.is_some_and(|w| {
         !grounds.own_words.contains(w) && !grounds.halves() && !is_half(draft, grounds)
     }) {

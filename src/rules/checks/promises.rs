@@ -38,10 +38,65 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     {
         return fail(code, why);
     }
+    if takes_up_silently(draft, grounds) {
+        return fail(
+            "accepts",
+            "repeats a plan the rules do not admit as if it were fine",
+        );
+    }
     if affirms_concession(draft, grounds) {
         return fail("agrees", "agrees to a concession the tenant asks for");
     }
     Finding::passed(NAME)
+}
+
+/// An offer that the rules do not admit is named, and nobody is asked to decide, nothing asked back
+/// and no limit mentioned.
+fn takes_up_silently(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    use crate::reading::statements::Stated;
+    let inadmissible =
+        !grounds.offers.is_empty() && !grounds.offers.iter().any(|o| grounds.admits(*o));
+    let named = draft.said.figures.iter().any(|f| match f.what {
+        Stated::Money { amount, .. } => grounds.offers.iter().any(|o| o.weekly == amount),
+        _ => false,
+    });
+    let words = plain_words(draft.reply);
+    let handed_on = words.iter().any(|w| {
+        [
+            "manager",
+            "someone",
+            "person",
+            "team",
+            "gerente",
+            "alguien",
+            "persona",
+            "equipo",
+            "encargad",
+            "unable",
+            "cant",
+            "cannot",
+            "not",
+            "no",
+            "limit",
+            "short",
+            "less",
+            "longest",
+            "maximum",
+            "minimum",
+            "least",
+            "menos",
+            "maximo",
+            "minimo",
+            "falt",
+            "need",
+            "necesit",
+            "instead",
+            "unfortunately",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    inadmissible && named && !handed_on && draft.said.questions.is_empty()
 }
 
 /// Office hours and the like may hold such words when the company itself says so.

@@ -33,7 +33,39 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let bare = [
         "yes", "no", "si", "ok", "okay", "sure", "agreed", "correct", "claro", "correcto",
     ];
-    if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) {
+    let agrees = |w: &String| {
+        bare.contains(&w.as_str())
+            || name.contains(w)
+            || matches!(
+                w.as_str(),
+                "thats"
+                    | "that"
+                    | "is"
+                    | "right"
+                    | "true"
+                    | "exactly"
+                    | "asi"
+                    | "es"
+                    | "cierto"
+                    | "it"
+                    | "absolutely"
+                    | "of"
+                    | "course"
+                    | "not"
+                    | "much"
+                    | "mucho"
+                    | "poco"
+                    | "nothing"
+                    | "todavia"
+                    | "aun"
+                    | "yet"
+            )
+    };
+    let agreed = words.iter().all(agrees) && !grounds.texts.is_empty();
+    if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) || agreed {
+        return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
+    }
+    if only_agrees(draft, grounds, &words) {
         return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
     }
     for (at, sentence) in draft.said.sentences.iter().enumerate() {
@@ -45,8 +77,8 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                 continue;
             }
             let words = plain_words(&without_dates(draft, &clause));
-            if !super::links::links(draft.words(&clause)).is_empty() {
-                // Its own check knows whether it may stand.
+            if holds_contact(draft, &clause) {
+                // Their own checks know whether they may stand.
                 continue;
             }
             let small = words.iter().all(|w| {
@@ -67,6 +99,58 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     Finding::passed(NAME)
 }
 
+/// "Right, congratulations!": says yes first and then nothing that would show to what.
+fn only_agrees(draft: &Draft<'_>, grounds: &Grounds<'_>, words: &[String]) -> bool {
+    let asked = grounds.texts.iter().any(|t| {
+        let own = plain_words(t);
+        !own.iter()
+            .any(|w| w.starts_with("thank") || w.starts_with("gracias") || w == "ok")
+    });
+    let agrees = words.first().is_some_and(|w| {
+        matches!(
+            w.as_str(),
+            "yes"
+                | "yep"
+                | "yeah"
+                | "right"
+                | "correct"
+                | "sure"
+                | "si"
+                | "claro"
+                | "seguro"
+                | "asi"
+                | "absolutely"
+                | "certainly"
+                | "definitely"
+                | "indeed"
+                | "exactly"
+                | "exacto"
+                | "correcto"
+                | "cierto"
+                | "true"
+                | "agreed"
+                | "understood"
+                | "desde"
+        )
+    });
+    let told = words.iter().any(|w| {
+        [
+            "automat", "assist", "asist", "team", "manager", "person", "someone", "office",
+            "gerente", "equipo", "alguien", "help", "ayud", "pass", "note", "anot", "pay", "pag",
+            "text", "question", "pregunt", "reach", "call", "llam", "escrib", "write", "ask",
+            "balance", "saldo", "semana", "week", "portion", "parte", "sorry", "care", "hear",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    let figure = draft
+        .said
+        .figures
+        .iter()
+        .any(|f| matches!(f.what, Stated::Money { .. }));
+    asked && agrees && !told && !figure && draft.said.questions.is_empty()
+}
+
 /// Sums, lengths and shares are compared by their own checks; a bare date proves nothing.
 fn has_figure(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
     draft.said.figures.iter().any(|f| {
@@ -79,6 +163,20 @@ fn has_figure(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
                     | Stated::Period { .. }
             )
     })
+}
+
+/// A link or phone number in a clause, or around it: their own checks know whether they may stand.
+fn holds_contact(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
+    let reply = draft.reply;
+    let start = reply.get(..clause.start).unwrap_or_default();
+    let from = start
+        .rfind(char::is_whitespace)
+        .map_or(0, |at| at + 1)
+        .min(clause.start);
+    let rest = reply.get(clause.end..).unwrap_or_default();
+    let to = clause.end + rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let text = reply.get(from..to).unwrap_or_default();
+    !super::links::links(text).is_empty() || !super::phones::numbers(text).is_empty()
 }
 
 /// A clause without its date words, which their own check has compared.
@@ -103,7 +201,8 @@ fn refuses(words: &[String]) -> bool {
     words.windows(2).any(|w| {
         matches!(
             (w[0].as_str(), w[1].as_str()),
-            ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
+            ("dont" | "doesnt", "see" | "show" | "have" | "know")
+                | ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
                 | ("im" | "am" | "are" | "were", "not" | "unable")
                 | ("not" | "isnt", "able" | "something" | "possible")
                 | ("no", "podemos" | "puedo" | "es" | "esta" | "se")
@@ -148,6 +247,51 @@ fn clauses(text: &str, sentence: std::ops::Range<usize>) -> Vec<std::ops::Range<
         " because ",
     ] {
         cuts.extend(words.match_indices(turn).map(|(at, _)| at));
+    }
+    let conditional = plain_words(words).first().is_some_and(|w| {
+        matches!(
+            w.as_str(),
+            "once" | "when" | "if" | "cuando" | "si" | "after" | "while"
+        )
+    });
+    // "Thanks Ada, it posted today": what follows a greeting stands for itself.
+    for (at, _) in words.match_indices(", ") {
+        let rest = words.get(at + 2..).unwrap_or_default();
+        let next = plain_words(rest);
+        let opens = next.first().is_some_and(|w| {
+            matches!(
+                w.as_str(),
+                "it" | "its"
+                    | "you"
+                    | "youre"
+                    | "youll"
+                    | "that"
+                    | "thats"
+                    | "this"
+                    | "they"
+                    | "your"
+                    | "nobody"
+                    | "no"
+                    | "not"
+                    | "we"
+                    | "were"
+                    | "well"
+                    | "weve"
+                    | "quedese"
+                    | "aqui"
+                    | "nadie"
+                    | "usted"
+                    | "su"
+                    | "eso"
+                    | "ya"
+                    | "le"
+                    | "les"
+                    | "todo"
+            )
+        });
+        if opens && next.len() >= 3 && !conditional {
+            cuts.push(at);
+        }
     }
     cuts.sort_unstable();
     cuts.dedup();

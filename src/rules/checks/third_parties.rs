@@ -16,7 +16,42 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             .first()
             .is_some_and(|w| matches!(w.as_str(), "your" | "su" | "tu" | "sus"));
         let mentioned = grounds.own_words.contains(last) && words.len() <= 3;
-        !(mentioned && owned && !grounds.gives_orders)
+        let before = plain_words(draft.reply.get(..p.span.start).unwrap_or_default());
+        let told = before.iter().rev().take(2).any(|w| {
+            matches!(
+                w.as_str(),
+                "told"
+                    | "tell"
+                    | "text"
+                    | "call"
+                    | "inform"
+                    | "contact"
+                    | "notify"
+                    | "email"
+                    | "update"
+                    | "remind"
+                    | "called"
+                    | "texted"
+                    | "contacted"
+                    | "informed"
+                    | "ask"
+                    | "asked"
+                    | "avisar"
+                    | "avise"
+                    | "avisamos"
+                    | "avisare"
+                    | "llamar"
+                    | "llamare"
+                    | "llamamos"
+                    | "decirle"
+                    | "dije"
+                    | "dijimos"
+                    | "conte"
+                    | "informar"
+                    | "informamos"
+            )
+        });
+        !mentioned || !owned || told || grounds.gives_orders
     });
     if found {
         return Finding::failed(NAME, FORBIDDEN, "others", "speaks of or to other people");

@@ -143,6 +143,54 @@ fn weeks_of(figure: &Statement) -> Option<i64> {
     weeks(figure).filter(|n| *n > 0)
 }
 
+/// So many payments, counted in the same sentence, pay the debt, whatever their rhythm.
+pub(super) fn finishes(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> bool {
+    let count = |f: &Statement| match f.what {
+        Stated::Count {
+            hundredths: Some(n),
+            unit: Unity::Payment,
+        } if f.sentence == figure.sentence => Some(n / 100),
+        _ => None,
+    };
+    let needed: Vec<i64> = debts(grounds)
+        .iter()
+        .filter_map(|debt| grounds.payments_needed(amount, *debt))
+        .collect();
+    draft
+        .said
+        .figures
+        .iter()
+        .filter_map(count)
+        .any(|n| needed.contains(&n))
+}
+
+/// "At $50 a week it would take 18 weeks, and plans run up to 12": the tenant's amount, what it
+/// takes and the limit.
+pub(super) fn is_needed_but_long(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    weekly: Cents,
+    n: i64,
+) -> bool {
+    let longest = i64::from(grounds.settings.plans.max_weeks);
+    n > longest
+        && grounds.offers.iter().any(|o| o.weekly == weekly)
+        && draft
+            .said
+            .figures
+            .iter()
+            .filter_map(weeks)
+            .any(|w| w == longest)
+        && debts(grounds)
+            .iter()
+            .any(|debt| grounds.payments_needed(weekly, *debt) == Some(n))
+}
+
 /// Totals, final payments and shortfalls of the plans that the reply or the tenant names.
 pub(super) fn totals(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Vec<Cents> {
     let mut out = Vec::new();
