@@ -3,12 +3,20 @@ mod gate;
 mod release;
 mod takeover;
 
+use serde_json::Value;
+
 use super::*;
-use crate::domain::Phone;
+use crate::domain::{DeliveryKind, EscalationType, Phone, WorkflowStatus};
+use crate::events::{ApprovalEscalated, ApprovalModified, ReplyApproved};
 use crate::stages::testing::{
     self, after, assert_no_row_twice, case, draft_id, inbox, incoming, open, quiet, row, rows,
     stored_draft, workflow,
 };
+use crate::store::audit::Audit;
+use crate::store::conversations::ConversationUpdate;
+use crate::store::deliveries::{DeliveryStatus, NewDelivery};
+use crate::store::drafts::DraftUpdate;
+use crate::store::workflows::WorkflowUpdate;
 
 fn stage() -> Decide {
     Decide {
