@@ -104,7 +104,7 @@ pub(super) async fn lift(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let body = Fields::from_json(&body?)?.with("hold_id", Value::String(id));
+    let body = Fields::from_json(&body?)?.with_id("hold_id", &id);
     let mut command = LiftRequested::parse(&body, bridge.received())?;
     command.manager_id = command.manager_id.or_else(|| manager(&headers));
     bridge.command(&command, &about).await

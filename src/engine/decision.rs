@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::Envelope;
 use crate::domain::{ConversationId, DraftId, EventId, Phone, WorkflowId};
 use crate::events::Event;
 use crate::neighbours::notifications::{Notification, Notified};
@@ -168,6 +169,12 @@ impl Decision {
             replies: Vec::new(),
             next: Next::Done,
         }
+    }
+
+    /// The message is handled, and whoever asked is told this.
+    pub fn answered(asked: &Envelope, status: u16, body: Value) -> Self {
+        let to = asked.reply_subject.clone();
+        Self::done().reply_if(to.map(|to| Reply::Ready { to, status, body }))
     }
 
     /// The message is handled.

@@ -108,12 +108,6 @@ impl Fields {
         }
     }
 
-    /// With a field that came another way, in the path for example; it wins.
-    pub fn with(mut self, name: &str, value: Value) -> Self {
-        self.object.insert(name.to_owned(), value);
-        self
-    }
-
     /// An object that somebody has parsed already.
     pub fn from_value(value: Value) -> Result<Self, Invalid> {
         match value {

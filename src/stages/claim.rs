@@ -5,11 +5,11 @@
 //! A lease, not a lock: who forgets a draft keeps nobody from it for longer than that.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::domain::DraftId;
 use crate::engine::answers::{Problem, stamp};
-use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
+use crate::engine::{Decision, Incoming, Io, Stage, StageError};
 use crate::events::{
     ApprovalClaimed, ClaimRequested, Event as Decode, Invalid, Received, ReleaseRequested,
     StageInput,
@@ -136,7 +136,7 @@ fn settle(event: &Event, draft: &Draft, held: Option<(String, DateTime<Utc>)>) -
         "claimed_until": until.map(stamp),
         "correlation_id": event.envelope.correlation_id,
     });
-    answer(event, 200, body)
+    Decision::answered(&event.envelope, 200, body)
         .change(Claim { id: draft.id, held })
         .emit(&claimed, &draft.conversation_id, draft.workflow_id)
 }
@@ -147,18 +147,13 @@ fn refuse(event: &Event, problem: &Problem, now: DateTime<Utc>) -> Decision {
         Asked::Release(_) => "/orchestrate/approvals/{id}/release",
     };
     let body = problem.body(path, &event.envelope.correlation_id, now);
-    answer(event, problem.status, body)
-}
-
-fn answer(event: &Event, status: u16, body: Value) -> Decision {
-    let to = event.envelope.reply_subject.clone();
-    Decision::done().reply_if(to.map(|to| Reply::Ready { to, status, body }))
+    Decision::answered(&event.envelope, problem.status, body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Next;
+    use crate::engine::{Next, Reply};
     use crate::stages::testing::{after, case, incoming, open, row, stored_draft};
 
     fn asked(claim: bool, by: &str) -> Asked {

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::handover::HandoverSettings;
 use crate::domain::{EscalationId, WorkflowId};
 use crate::engine::answers::Problem;
-use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
+use crate::engine::{Decision, Incoming, Io, Stage, StageError};
 use crate::events::{
     AssignmentRequested, EscalationRequested, Event as Decode, Invalid, Received,
     ResolutionRequested, StageInput,
@@ -161,12 +161,11 @@ fn refuse(event: &Event, problem: &Problem, now: DateTime<Utc>) -> Decision {
         Asked::Resolve(_) => "/orchestrate/escalations/{id}/resolve",
         Asked::Assign(_) => "/orchestrate/escalations/{id}/assign",
     };
-    answer(event, problem.status, problem.body(path, correlation, now))
-}
-
-fn answer(event: &Event, status: u16, body: serde_json::Value) -> Decision {
-    let to = event.envelope.reply_subject.clone();
-    Decision::done().reply_if(to.map(|to| Reply::Ready { to, status, body }))
+    Decision::answered(
+        &event.envelope,
+        problem.status,
+        problem.body(path, correlation, now),
+    )
 }
 
 #[cfg(test)]

@@ -11,11 +11,10 @@ mod letter;
 mod workflow;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use crate::domain::{DeadLetterId, WorkflowId};
 use crate::engine::answers::Problem;
-use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
+use crate::engine::{Decision, Incoming, Io, Stage, StageError};
 use crate::events::{
     Event as Decode, Invalid, LetterResolutionRequested, Received, RedriveRequested,
     RetryRequested, StageInput,
@@ -133,11 +132,6 @@ impl Stage for Retry {
     }
 }
 
-fn answer(event: &Event, status: u16, body: Value) -> Decision {
-    let to = event.envelope.reply_subject.clone();
-    Decision::done().reply_if(to.map(|to| Reply::Ready { to, status, body }))
-}
-
 fn refuse(event: &Event, problem: &Problem, now: DateTime<Utc>) -> Decision {
     let path = match &event.body {
         Asked::Workflow(_) => "/orchestrate/retry/{workflow_id}",
@@ -148,7 +142,7 @@ fn refuse(event: &Event, problem: &Problem, now: DateTime<Utc>) -> Decision {
     if matches!(event.body, Asked::Workflow(_)) {
         body["dashboard_status"] = "failed".into();
     }
-    answer(event, problem.status, body)
+    Decision::answered(&event.envelope, problem.status, body)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::{Event, Found, answer, refuse};
+use super::{Event, Found, refuse};
 use crate::domain::{
     Action, ConversationId, EscalationId, Outcome, Phone, StepName, TenantId, WorkflowId,
     WorkflowStatus, WorkflowType,
@@ -58,7 +58,7 @@ pub(super) fn raise(
     };
     let correlation = &event.envelope.correlation_id;
     if let Some(open) = &case.same_escalation {
-        return answer(event, 200, escalated(open, true, correlation));
+        return Decision::answered(&event.envelope, 200, escalated(open, true, correlation));
     }
     let kind = asked.escalation_type;
     let by = asked.escalated_by.clone().unwrap_or_else(|| {
@@ -94,7 +94,11 @@ pub(super) fn raise(
         assigned_to: Some(settings.assignee.clone()),
         metadata: metadata(asked, found),
     };
-    let told = answer(event, 200, escalated(&new.as_stored(), false, correlation));
+    let told = Decision::answered(
+        &event.envelope,
+        200,
+        escalated(&new.as_stored(), false, correlation),
+    );
     told.and(taken_over(event, &new, workflow, now))
         .change(Step::done(id, StepName::Escalated, now).with(json!({
             "type": kind, "severity": new.raised.severity, "by": new.by,

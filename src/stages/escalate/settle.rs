@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::{Event, answer, refuse};
+use super::{Event, refuse};
 use crate::domain::{StepName, WorkflowStatus};
 use crate::engine::Decision;
 use crate::engine::answers::{Problem, escalation};
@@ -26,7 +26,11 @@ pub(super) fn resolve(
     let found = &case.escalation;
     let correlation = &event.envelope.correlation_id;
     if found.status == "resolved" {
-        return answer(event, 200, escalation::resolved(found, true, correlation));
+        return Decision::answered(
+            &event.envelope,
+            200,
+            escalation::resolved(found, true, correlation),
+        );
     }
     let by = asked
         .resolved_by
@@ -49,22 +53,26 @@ pub(super) fn resolve(
     after.handled_by = Some(by.clone());
     after.resolution.clone_from(&asked.resolution);
     after.resolved_at = Some(now);
-    let mut decision = answer(event, 200, escalation::resolved(&after, false, correlation))
-        .change(EscalationUpdate {
-            id: found.id,
-            status: "resolved",
-            assigned_to: None,
-            handled_by: Some(by.clone()),
-            resolution: asked.resolution.clone(),
-            outcome: asked.outcome.clone(),
-            resolved_at: Some(now),
-        })
-        .change(
-            Step::done(found.workflow_id, StepName::Escalated, now).with(json!({
-                "resolved": found.id, "by": by, "outcome": asked.outcome,
-            })),
-        )
-        .emit(&done, &found.conversation_id, found.workflow_id);
+    let mut decision = Decision::answered(
+        &event.envelope,
+        200,
+        escalation::resolved(&after, false, correlation),
+    )
+    .change(EscalationUpdate {
+        id: found.id,
+        status: "resolved",
+        assigned_to: None,
+        handled_by: Some(by.clone()),
+        resolution: asked.resolution.clone(),
+        outcome: asked.outcome.clone(),
+        resolved_at: Some(now),
+    })
+    .change(
+        Step::done(found.workflow_id, StepName::Escalated, now).with(json!({
+            "resolved": found.id, "by": by, "outcome": asked.outcome,
+        })),
+    )
+    .emit(&done, &found.conversation_id, found.workflow_id);
     if completes {
         decision = decision.change(WorkflowUpdate {
             status: Some(WorkflowStatus::Completed),
@@ -112,7 +120,7 @@ pub(super) fn assign(
         "workflow_id": found.workflow_id,
         "correlation_id": event.envelope.correlation_id,
     });
-    answer(event, 200, body)
+    Decision::answered(&event.envelope, 200, body)
         .change(EscalationUpdate {
             id: found.id,
             status: "in_progress",

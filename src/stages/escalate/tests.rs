@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::{
     ConversationId, EscalationType, Severity, TenantId, WorkflowStatus, WorkflowType,
 };
+use crate::engine::Reply;
 use crate::events::{EscalationAssigned, EscalationRaised, EscalationResolved};
 use crate::stages::testing::{
     self, after, assert_no_row_twice, case, conversation_id, event_id, inbox, incoming, open, row,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Event, NOBODY, answer, refuse};
+use super::{Event, NOBODY, refuse};
 use crate::domain::{DeliveryId, StepName, WorkflowStatus};
 use crate::engine::answers::{Problem, stamp};
 use crate::engine::{Decision, SaidBefore};
@@ -42,8 +42,8 @@ pub(super) fn redrive(
     }
     let by = asked.requested_by.as_deref().unwrap_or(NOBODY);
     match again(letter, case, by, asked.reason.as_deref(), now) {
-        Ok(decision) => decision.and(answer(
-            event,
+        Ok(decision) => decision.and(Decision::answered(
+            &event.envelope,
             200,
             json!({
                 "success": true,
@@ -175,8 +175,8 @@ pub(super) fn resolve(
     };
     let by = asked.resolved_by.as_deref().unwrap_or(NOBODY);
     let already = letter.status == "resolved";
-    let told = answer(
-        event,
+    let told = Decision::answered(
+        &event.envelope,
         200,
         json!({
             "success": true,

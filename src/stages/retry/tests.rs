@@ -1,8 +1,8 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{ConversationId, EventId, WorkflowStatus};
-use crate::engine::Next;
+use crate::engine::{Next, Reply};
 use crate::events::TurnOpened;
 use crate::stages::testing::{
     after, assert_no_row_twice, event_id, inbox, incoming, open, open_text, quiet, row, rows,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::{Event, NOBODY, RetrySettings, answer, letter, refuse};
+use super::{Event, NOBODY, RetrySettings, letter, refuse};
 use crate::domain::{Outcome, Phone, StepName, TenantId, WorkflowStatus};
 use crate::engine::Decision;
 use crate::engine::answers::{Problem, stamp};
@@ -66,8 +66,8 @@ pub(super) fn retry(
     let begun = from_where_it_failed
         .unwrap_or_else(|| new_turn(event, asked, workflow, conversation, case, now));
     let id = format!("retry_{}", event.envelope.id.row("retry"));
-    begun.and(answer(
-        event,
+    begun.and(Decision::answered(
+        &event.envelope,
         200,
         json!({
             "success": true,
