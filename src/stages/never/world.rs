@@ -128,6 +128,8 @@ impl World {
     }
 
     fn event<T>(&mut self, body: T) -> Incoming<T> {
+        // No two things happen in the same microsecond; a moment is part of what names a wake-up.
+        self.now += TimeDelta::milliseconds(1);
         self.events += 1;
         let mut event = incoming(self.events, body);
         event.envelope.received_at = self.now;
