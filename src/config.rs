@@ -16,6 +16,7 @@ use crate::engine::Names;
 use crate::engine::runner::EngineSettings;
 use crate::neighbours::RetrySettings;
 use crate::neighbours::caller::Address;
+use crate::neighbours::limits::CallLimits;
 use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
 use crate::neighbours::notifications::{NotificationSettings, Topic, addresses};
 use crate::neighbours::sms_agent::SmsAgentSettings;
@@ -83,6 +84,8 @@ pub struct NeighbourSettings {
     pub notifications: Address,
     /// `NEIGHBOUR_TIMEOUT_SECONDS`: for reads on a text's way.
     pub read_timeout: Duration,
+    /// How many calls, how long, how many failures.
+    pub limits: CallLimits,
     /// Repeats.
     pub retry: RetrySettings,
     /// The agent's.
@@ -223,6 +226,7 @@ fn neighbours(env: &Env) -> NeighbourSettings {
             "UPSTREAM_AUTH_TOKEN_NOTIFICATION_SERVICE",
         ),
         read_timeout: env.seconds("NEIGHBOUR_TIMEOUT_SECONDS", 5.0),
+        limits: CallLimits::read(env),
         retry,
         agent: SmsAgentSettings {
             zone: zone(env, "SMS_AGENT_TIMEZONE", "UTC"),

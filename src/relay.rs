@@ -29,8 +29,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, Env};
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
-use crate::events::Neighbour;
-use crate::neighbours::{Caller, RetrySettings, SmsAgent};
+use crate::neighbours::SmsAgent;
+use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
@@ -220,7 +220,13 @@ impl Running {
         tasks.spawn(health.clone().watch(db.clone(), client.clone()));
         let relay = Arc::new(Relay {
             db,
-            agent: agent(&config, &metrics)?,
+            agent: Opening {
+                settings: &config.neighbours,
+                clock: &clock,
+                metrics: &metrics,
+                told: None,
+            }
+            .agent_once()?,
             publisher: Publisher {
                 jetstream: async_nats::jetstream::new(client.clone()),
                 names: config.nats.names.clone(),
@@ -264,23 +270,6 @@ impl Running {
             tracing::warn!("requests in flight were left to the next relay");
         }
     }
-}
-
-/// Without repeats of its own: the queue repeats.
-fn agent(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<SmsAgent> {
-    let settings = &config.neighbours;
-    let once = RetrySettings {
-        times: 0,
-        ..settings.retry
-    };
-    let caller = Caller::new(
-        Neighbour::SmsAgent,
-        settings.sms_agent.clone(),
-        settings.read_timeout,
-        once,
-        metrics.clone(),
-    )?;
-    Ok(SmsAgent::new(caller, settings.agent.clone()))
 }
 
 /// Waits for tables and streams, then relays until the end.

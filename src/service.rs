@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
@@ -20,9 +21,8 @@ use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm};
-use crate::events::Neighbour;
-use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notifications, SmsAgent};
+use crate::engine::{Clock, Stage as _, alarm, outages};
+use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
@@ -92,7 +92,15 @@ impl Service {
             client: client.clone(),
         };
         tasks.spawn(health.clone().watch(db.clone(), client.clone()));
-        let neighbours = neighbours(&config, &metrics)?;
+        let (told, changes) = mpsc::channel(outages::AT_ONCE);
+        let neighbours = Opening {
+            settings: &config.neighbours,
+            clock: &clock,
+            metrics: &metrics,
+            told: Some(told),
+        }
+        .all()?;
+        tasks.spawn(outages::publish(changes, publisher.clone(), stop.clone()));
         if let Some(listener) = listener {
             let bridge = Bridge {
                 db: db.clone(),
@@ -312,32 +320,4 @@ pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Clie
         .connect(settings.servers.clone())
         .await
         .context("NATS_URL")
-}
-
-fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbours> {
-    let settings = &config.neighbours;
-    let caller = |who, address: &crate::neighbours::caller::Address, read| {
-        Caller::new(who, address.clone(), read, settings.retry, metrics.clone())
-    };
-    let read = settings.read_timeout;
-    Ok(Neighbours {
-        monitor: Arc::new(CollectionsMonitor::new(caller(
-            Neighbour::CollectionsMonitor,
-            &settings.monitor,
-            read,
-        )?)),
-        sms_agent: Arc::new(SmsAgent::new(
-            caller(Neighbour::SmsAgent, &settings.sms_agent, read)?,
-            settings.agent.clone(),
-        )),
-        notifications: Arc::new(Notifications::new(
-            caller(
-                Neighbour::NotificationService,
-                &settings.notifications,
-                Duration::from_secs(10),
-            )?,
-            settings.notification.clone(),
-        )),
-        model: Arc::new(Model::new(settings.model.clone(), metrics.clone())?),
-    })
 }

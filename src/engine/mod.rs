@@ -20,6 +20,7 @@ pub mod effects;
 mod emitted;
 pub mod envelope;
 pub mod names;
+pub mod outages;
 pub mod publisher;
 pub mod runner;
 pub mod stage;

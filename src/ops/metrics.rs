@@ -49,8 +49,14 @@ metrics! {
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
-    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
+    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent, circuit_open: not made).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Calls to neighbours under way, by circuit.
+    upstream_under_way: IntGaugeVec, "orchestrator_upstream_requests_under_way", ["service"];
+    /// Circuits of this process (0 closed, 1 half open, 2 open); sms_agent is sending, sms_agent_reads its history.
+    circuit_state: IntGaugeVec, "orchestrator_circuit_state", ["service"];
+    /// Changes of circuits, by the state they changed to (closed, half_open, open).
+    circuit_transitions: IntCounterVec, "orchestrator_circuit_transitions_total", ["service", "to"];
     /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Answers of a model from request to last byte, by outcome (ok, transient, permanent, unusable).

@@ -149,6 +149,8 @@ impl World {
             ("SIDECAR_PORT", "0"),
             ("RETRY_BASE_MS", "20"),
             ("SMS_RETRY_BASE_MS", "50"),
+            // Stories about circuits say so; the others should not wait a minute.
+            ("CIRCUIT_BREAKER_TIMEOUT_SECONDS", "0.3"),
             ("SMS_SEND_TIMEOUT_SECONDS", "1"),
             ("SMS_LOOK_AFTER_SECONDS", "3.5"),
             ("SYNC_BUDGET_MS", "8000"),
