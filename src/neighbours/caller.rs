@@ -247,7 +247,7 @@ impl Caller {
         })
     }
 
-    fn transient(&self, detail: String, retry_after: Option<Duration>) -> CallError {
+    pub(super) fn transient(&self, detail: String, retry_after: Option<Duration>) -> CallError {
         CallError::Transient {
             neighbour: self.parts.neighbour,
             detail,
@@ -401,9 +401,10 @@ pub(super) fn reads(answer: &Answer) -> Verdict {
     }
 }
 
-/// 408, 425, 429 and everything from 500 up may work a moment later.
+/// 408, 425, 429 and everything from 500 up may work a moment later; so may what is behind a
+/// redirect, which no neighbour sends: something stands in the way.
 pub fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500..)
+    matches!(status.as_u16(), 300..=399 | 408 | 425 | 429 | 500..)
 }
 
 /// How long `Retry-After` asks to wait, as seconds or as a date. A date is measured from the

@@ -88,6 +88,9 @@ pub enum LookResult {
     Unavailable(String),
 }
 
+/// Why an answer is no history.
+const UNREADABLE: &str = "answered something that is no history";
+
 /// The client.
 pub struct SmsAgent {
     reads: Caller,
@@ -111,7 +114,8 @@ impl SmsAgent {
     pub async fn history(&self, phone: &Phone, correlation_id: &str) -> Result<History, CallError> {
         let path = format!("/conversations/{}?limit=20", segment(phone.as_str()));
         match self.reads.get(&path, correlation_id).await {
-            Ok(body) => Ok(reading::history(&body, self.settings.zone)),
+            Ok(body) => reading::history(&body, self.settings.zone)
+                .ok_or_else(|| self.reads.transient(UNREADABLE.to_owned(), None)),
             Err(CallError::Permanent { status: 404, .. }) => Ok(History::default()),
             Err(error) => Err(error),
         }

@@ -54,9 +54,6 @@ const PENDING_FOR: TimeDelta = TimeDelta::minutes(13);
 /// How long a woken text waits for the Monitor to say what is owed now, before a person looks.
 const MONITOR_PATIENCE: TimeDelta = TimeDelta::hours(1);
 
-/// The longest a text waits for the agent in one go: it holds a place among the unacknowledged.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
 /// The stage.
 pub struct Deliver {
     /// How.
@@ -408,7 +405,7 @@ impl Deliver {
     fn pause(&self, text: &Text<'_>) -> Duration {
         let attempts = text.case.delivery.as_ref().map_or(1, |d| d.attempts);
         let doublings = u32::try_from(attempts.clamp(1, 12) - 1).unwrap_or(0);
-        (self.settings.retry_base * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+        (self.settings.retry_base * 2_u32.pow(doublings)).min(self.longest_pause())
     }
 
     /// Certainly not sent: tried again until the patience ends.
@@ -418,7 +415,7 @@ impl Deliver {
         }
         let pause = after
             .unwrap_or_default()
-            .min(LONGEST_PAUSE)
+            .min(self.longest_pause())
             .max(self.pause(text));
         text.noted(DeliveryStatus::Waiting, detail)
             .and(text.first_answer())
@@ -434,7 +431,12 @@ impl Deliver {
         let share = text.event.envelope.id.share_of(Duration::from_secs(1));
         text.waiting(detail)
             .and(text.first_answer())
-            .later(after.min(LONGEST_PAUSE) + share, detail)
+            .later(after.min(self.longest_pause()) + share, detail)
+    }
+
+    /// In one go, thirty times the first pause: the message holds a place among the unacknowledged.
+    fn longest_pause(&self) -> Duration {
+        self.settings.retry_base * 30
     }
 
     fn patience_is_over(&self, text: &Text<'_>) -> bool {

@@ -18,6 +18,7 @@ mod crash;
 mod dashboard;
 mod duplicates;
 mod escalations;
+mod faults;
 mod feed;
 mod gate;
 mod hours;

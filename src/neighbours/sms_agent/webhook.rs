@@ -119,7 +119,8 @@ impl SmsAgent {
     ) -> Result<Sighting, CallError> {
         let path = format!("/conversations/{}?limit={limit}", segment(from.as_str()));
         match self.reads.get(&path, sid).await {
-            Ok(body) => Ok(reading::sighting(&body, sid)),
+            Ok(body) => reading::sighting(&body, sid)
+                .ok_or_else(|| self.reads.transient(super::UNREADABLE.to_owned(), None)),
             Err(CallError::Permanent { status: 404, .. }) => Ok(Sighting::default()),
             Err(error) => Err(error),
         }
