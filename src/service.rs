@@ -84,14 +84,18 @@ impl Service {
             false => None,
         };
         let bridge_address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let db = store::connect(&config.database)?;
+        let (db, patience) = store::open(&config.database)?;
         let client = connect(&config.nats).await?;
         let publisher = Publisher {
             jetstream: async_nats::jetstream::new(client.clone()),
             names: config.nats.names.clone(),
             client: client.clone(),
         };
-        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
+        tasks.spawn(
+            health
+                .clone()
+                .watch(db.clone(), patience.clone(), client.clone()),
+        );
         let (told, changes) = mpsc::channel(outages::AT_ONCE);
         let neighbours = Opening {
             settings: &config.neighbours,
@@ -122,6 +126,7 @@ impl Service {
         let engine = Arc::new(Engine {
             committer: Committer::start(
                 &db,
+                &patience,
                 &clock,
                 &metrics,
                 config.engine.commit_shards,
@@ -133,6 +138,7 @@ impl Service {
                 db: db.clone(),
                 clock: clock.clone(),
             },
+            patience,
             clock,
             settings: config.engine.clone(),
             metrics,

@@ -20,7 +20,7 @@ use super::topology::{self, Mode};
 use super::work::Work;
 use crate::events::Stream;
 use crate::ops::metrics::Metrics;
-use crate::store::epochs;
+use crate::store::{Patience, epochs};
 
 /// How the engine treats messages, whatever their stage.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub struct Engine {
     pub committer: Committer,
     /// What stages may ask.
     pub io: Io,
+    /// How long Postgres may take.
+    pub patience: Patience,
     /// The time.
     pub clock: Clock,
     /// How.
@@ -141,7 +143,10 @@ async fn open<S: Stage>(
         .ok_or_else(|| anyhow::anyhow!("stream {name} has no creation time"))?;
     if stream == Stream::Inbound {
         epoch.store(
-            epochs::of(&engine.io.db, &name, created).await?,
+            engine
+                .patience
+                .within(epochs::of(&engine.io.db, &name, created))
+                .await?,
             Ordering::Relaxed,
         );
     }
