@@ -21,12 +21,13 @@ use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm, outages};
+use crate::engine::{Clock, Stage as _, alarm, outages, room};
 use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
 use crate::stages::deliver::Deliver;
+use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
@@ -116,6 +117,7 @@ impl Service {
                 clock: clock.clone(),
                 settings: config.bridge.clone(),
                 model_configured: neighbours.model.is_configured(),
+                circuits: neighbours.circuits.clone(),
             };
             let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
             let app = axum::ServiceExt::<axum::extract::Request>::into_make_service(app);
@@ -210,7 +212,13 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             alarm::run(engine.clone(), settings).await;
         }
     };
-    futures::join!(stages, alarm);
+    // Whoever takes texts in looks after the room for them.
+    let room = async {
+        if roles.stages.contains(&Intake::NAME) {
+            room::keep(engine.clone()).await;
+        }
+    };
+    futures::join!(stages, alarm, room);
 }
 
 pub(crate) async fn prepare(

@@ -35,6 +35,7 @@ pub use problem::ApiError;
 use crate::config::Env;
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
+use crate::neighbours::Circuit;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 
@@ -96,6 +97,8 @@ pub struct Bridge {
     pub settings: BridgeSettings,
     /// A model key is configured.
     pub model_configured: bool,
+    /// This process's circuits.
+    pub circuits: Vec<Arc<Circuit>>,
 }
 
 /// The largest request body (`http-api.md` §0.1).

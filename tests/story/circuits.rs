@@ -68,6 +68,9 @@ async fn an_agent_that_keeps_failing_is_left_alone_and_texts_wait_for_it() {
     assert_eq!(first["action_taken"], "auto_sent");
     until_circuit(&world, "sms_agent", 2).await;
     assert_eq!(sends(&world), 3, "three failures open it");
+    let (_, health) = world.get("/health").await;
+    assert_eq!(health["circuits"]["sms_agent"], "open");
+    assert_eq!(health["circuits"]["sms_agent_reads"], "closed");
     for n in 2..=5 {
         let answer = world
             .text(&format!("c{n}"), "hello [confidence=0.95]")

@@ -21,6 +21,7 @@ mod duplicates;
 mod escalations;
 mod faults;
 mod feed;
+mod full;
 mod gate;
 mod hours;
 mod neighbours_down;
