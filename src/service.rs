@@ -20,7 +20,7 @@ use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm};
+use crate::engine::{Clock, Stage as _, alarm, sweep};
 use crate::events::Neighbour;
 use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notifications, SmsAgent};
 use crate::ops::health::Health;
@@ -196,7 +196,12 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             alarm::run(engine.clone(), settings).await;
         }
     };
-    futures::join!(stages, alarm);
+    let sweep = async {
+        if !roles.stages.is_empty() {
+            sweep::run(engine.clone()).await;
+        }
+    };
+    futures::join!(stages, alarm, sweep);
 }
 
 pub(crate) async fn prepare(

@@ -8,6 +8,7 @@
 //! - [`effects`] is the only place that acts in the world: sends a text, tells a manager
 //! - [`publisher`] publishes with deterministic ids and answers whoever waits
 //! - [`dead`] parks what cannot be worked on
+//! - [`sweep`] says again what the stream has lost
 //! - [`topology`] compares the server with the files in `nats/`
 
 pub mod alarm;
@@ -23,6 +24,7 @@ pub mod names;
 pub mod publisher;
 pub mod runner;
 pub mod stage;
+pub mod sweep;
 pub mod topology;
 mod work;
 

@@ -10,7 +10,7 @@ use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answers::{Answer, Problem};
 use super::committer::{Committed, Job};
@@ -35,6 +35,8 @@ pub(super) struct Work<S> {
     pub(super) engine: Arc<Engine>,
     pub(super) stage: Arc<S>,
     pub(super) slots: Arc<Semaphore>,
+    /// Among those in hand; given back when this is dropped.
+    pub(super) _place: OwnedSemaphorePermit,
     pub(super) epoch: i32,
     pub(super) stream_created: DateTime<Utc>,
 }

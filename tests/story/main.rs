@@ -33,6 +33,7 @@ mod restart;
 mod retries;
 mod roles;
 mod settings;
+mod sweep;
 mod timeline;
 mod timers;
 mod topology;
