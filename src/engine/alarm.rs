@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::value::to_raw_value;
 
+use super::crash::{self, Point};
 use super::runner::Engine;
 use crate::domain::EventId;
 use crate::events::{Awaited, DeliveryDue, Entry, Event, WorkflowDue};
@@ -91,7 +92,9 @@ async fn wake(
     // The row of a text that is being sent no longer says that it was woken: the event must not get
     // lost with the stream.
     unfinished::remember(db, NAME, &due).await?;
+    crash::point(NAME, Point::DecisionCommitted);
     engine.publisher.publish(&due).await?;
+    crash::point(NAME, Point::Published);
     said.extend(due.iter().map(|event| (event.id, now)));
     tracing::info!(events = due.len(), "their hour has come");
     Ok(())

@@ -7,6 +7,7 @@
 //! - [`committer`] commits the decisions of many messages in one transaction
 //! - [`effects`] is the only place that acts in the world: sends a text, tells a manager
 //! - [`publisher`] publishes with deterministic ids and answers whoever waits
+//! - [`crash`] names the moments in which a test lets it die
 //! - [`dead`] parks what cannot be worked on
 //! - [`sweep`] says again what the stream has lost
 //! - [`topology`] compares the server with the files in `nats/`
@@ -15,6 +16,7 @@ pub mod alarm;
 pub mod answers;
 pub mod clock;
 pub mod committer;
+pub mod crash;
 pub mod dead;
 pub mod decision;
 pub mod effects;

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::crash::{self, Point};
 use super::runner::Engine;
 use crate::events::{DeadLettered, Event, Stream};
 use crate::stages::STAGES;
@@ -236,6 +237,7 @@ pub(super) fn made(
 async fn say_again(engine: &Engine, lost: &[Lost]) -> anyhow::Result<()> {
     let events: Vec<Kept> = lost.iter().map(|lost| lost.kept.clone()).collect();
     engine.publisher.publish(&events).await?;
+    crash::point("sweep", Point::Published);
     for lost in lost {
         engine
             .metrics

@@ -15,6 +15,8 @@ mod approvals;
 mod bad_input;
 mod contracts;
 mod crash;
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod dashboard;
 mod duplicates;
 mod escalations;
