@@ -8,11 +8,13 @@
     reason = "tests"
 )]
 
+mod fleet;
 mod world;
 
 mod answers;
 mod approvals;
 mod bad_input;
+mod chaos;
 mod contracts;
 mod crash;
 #[cfg(feature = "crash-points")]
