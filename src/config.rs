@@ -14,6 +14,7 @@ use crate::bridge::BridgeSettings;
 use crate::domain::{Cents, Confidence, MicroUsd, Prices};
 use crate::engine::Names;
 use crate::engine::runner::EngineSettings;
+use crate::engine::sweep::SweepSettings;
 use crate::neighbours::RetrySettings;
 use crate::neighbours::caller::Address;
 use crate::neighbours::limits::CallLimits;
@@ -117,6 +118,10 @@ impl Config {
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
                 wake_every: env.seconds("WAKE_SECONDS", 5.0),
+                sweep: SweepSettings {
+                    every: env.seconds("SWEEP_SECONDS", 10.0),
+                    after: env.seconds("SWEEP_AFTER_SECONDS", 60.0),
+                },
                 silence: TimeDelta::from_std(env.hours("ESCALATION_HOURS", 36.0))
                     .unwrap_or(TimeDelta::MAX),
                 shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),

@@ -21,7 +21,7 @@ use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm, outages};
+use crate::engine::{Clock, Stage as _, alarm, outages, sweep};
 use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
@@ -204,7 +204,12 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             alarm::run(engine.clone(), settings).await;
         }
     };
-    futures::join!(stages, alarm);
+    let sweep = async {
+        if !roles.stages.is_empty() {
+            sweep::run(engine.clone()).await;
+        }
+    };
+    futures::join!(stages, alarm, sweep);
 }
 
 pub(crate) async fn prepare(

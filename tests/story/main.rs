@@ -8,13 +8,17 @@
     reason = "tests"
 )]
 
+mod fleet;
 mod world;
 
 mod answers;
 mod approvals;
 mod bad_input;
+mod chaos;
 mod contracts;
 mod crash;
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod dashboard;
 mod duplicates;
 mod escalations;
@@ -34,6 +38,7 @@ mod restart;
 mod retries;
 mod roles;
 mod settings;
+mod sweep;
 mod timeline;
 mod timers;
 mod topology;
