@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 
-use crate::bridge::{self, Bridge, Feeds, Waiting};
+use crate::bridge::{self, Bridge, Feeds, Limits, Tokens, Waiting};
 use crate::config::{Config, NatsSettings};
 use crate::engine::committer::Committer;
 use crate::engine::publisher::Publisher;
@@ -22,6 +22,7 @@ use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
 use crate::engine::{Clock, Stage as _, alarm, outages, sweep};
+use crate::listener;
 use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
@@ -67,20 +68,25 @@ impl Service {
     /// Starts. Ports are bound before anything else; Postgres and NATS may come later, and until
     /// then the service is alive, not ready, and says why.
     pub async fn start(config: Config, roles: Roles, clock: Clock) -> anyhow::Result<Self> {
+        if roles.bridge {
+            config.bridge.auth.check()?;
+        }
         let metrics = Arc::new(Metrics::new()?);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let health = Arc::new(Health::new(stop.clone(), metrics.clone()));
-        let sidecar = listen(&config.bridge.host, config.sidecar_port, "SIDECAR_PORT").await?;
+        let sidecar =
+            listener::listen(&config.bridge.host, config.sidecar_port, "SIDECAR_PORT").await?;
         let sidecar_address = sidecar.local_addr()?;
         let app = sidecar::router(Sidecar {
             health: health.clone(),
             metrics: metrics.clone(),
         });
-        tasks.spawn(serve(sidecar, app.into_make_service(), stop.clone()));
+        let plain = config.bridge.listener.plain();
+        tasks.spawn(listener::serve(sidecar, &plain, app, stop.clone())?);
 
         let listener = match roles.bridge {
-            true => Some(listen(&config.bridge.host, config.bridge.port, "PORT").await?),
+            true => Some(listener::listen(&config.bridge.host, config.bridge.port, "PORT").await?),
             false => None,
         };
         let bridge_address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
@@ -107,6 +113,8 @@ impl Service {
                 publisher: publisher.clone(),
                 waiting: Waiting::listen(&client).await?,
                 feeds: Feeds::new(&config.bridge.feed, stop.clone()),
+                tokens: Tokens::new(&config.bridge.auth, clock.clone())?,
+                limits: Limits::new(&config.bridge.limits),
                 health: health.clone(),
                 metrics: metrics.clone(),
                 clock: clock.clone(),
@@ -114,8 +122,9 @@ impl Service {
                 model_configured: neighbours.model.is_configured(),
             };
             let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
-            let app = axum::ServiceExt::<axum::extract::Request>::into_make_service(app);
-            tasks.spawn(serve(listener, app, stop.clone()));
+            let app = axum::Router::new().fallback_service(app);
+            let settings = &config.bridge.listener;
+            tasks.spawn(listener::serve(listener, settings, app, stop.clone())?);
         }
         let commits = CancellationToken::new();
         let stages = TaskTracker::new();
@@ -248,51 +257,6 @@ pub(crate) async fn prepare(
         }
     }
     Ok(())
-}
-
-pub(crate) async fn listen(host: &str, port: u16, variable: &str) -> anyhow::Result<TcpListener> {
-    let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
-    match TcpListener::bind((unbracketed, port)).await {
-        // A machine without IPv6.
-        Err(error)
-            if host == "::"
-                && matches!(
-                    error.kind(),
-                    std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported
-                ) =>
-        {
-            TcpListener::bind(("0.0.0.0", port)).await
-        }
-        bound => bound,
-    }
-    .with_context(|| format!("cannot listen on port {port}; set {variable} to another one"))
-}
-
-/// Serves until told to stop, then lets requests under way finish.
-pub(crate) async fn serve<M, S>(listener: TcpListener, app: M, stop: CancellationToken)
-where
-    M: for<'a> tower::Service<
-            axum::serve::IncomingStream<'a, TcpListener>,
-            Error = std::convert::Infallible,
-            Response = S,
-        > + Send
-        + 'static,
-    for<'a> <M as tower::Service<axum::serve::IncomingStream<'a, TcpListener>>>::Future: Send,
-    S: tower::Service<
-            axum::extract::Request,
-            Response = axum::response::Response,
-            Error = std::convert::Infallible,
-        > + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    let served = axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "a listener failed");
-    }
 }
 
 /// A connection that is made when the server is there, and made again whenever it comes back.
