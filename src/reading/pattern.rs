@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `word` | that word, spelled folded (lower case, no accents, no apostrophe) |
 //! | `a\|b` | either word |
+//! | `mand{e,en}{,me}` | each stem with each ending: mande, manden, mandeme, mandenme |
 //! | `word?`, `(…)?` | optional |
 //! | `(a b\|c d)` | either sequence |
 //! | `@name` | a sequence of an earlier `@name = …` line |

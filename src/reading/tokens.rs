@@ -5,6 +5,8 @@
 
 use super::fold::{Folded, fold};
 use super::lexicon::{Lexicon, Sym, sym};
+use super::model::Model;
+use super::spelling::Spelling;
 
 /// Longest text read, in bytes; the rest is ignored. Inbound texts have at most 2,000 characters and
 /// plan requests 5,000; four bytes a character is the worst case of UTF-8.
@@ -42,7 +44,7 @@ pub(crate) struct Token {
 }
 
 /// Splits a text. Never fails; at most one token per character.
-pub(crate) fn tokenize(text: &str, lexicon: &Lexicon, masks: &Masks) -> Vec<Token> {
+pub(crate) fn tokenize(text: &str, model: &Model) -> Vec<Token> {
     let mut cut = text.len().min(MAX_BYTES);
     while !text.is_char_boundary(cut) {
         cut -= 1;
@@ -50,8 +52,9 @@ pub(crate) fn tokenize(text: &str, lexicon: &Lexicon, masks: &Masks) -> Vec<Toke
     let mut scanner = Scanner {
         text: &text[..cut],
         at: 0,
-        lexicon,
-        masks,
+        lexicon: &model.lexicon,
+        masks: &model.masks,
+        spelling: &model.spelling,
         tokens: Vec::with_capacity(text.len() / 4 + 4),
         word: String::with_capacity(24),
         blank_before: true,
@@ -100,6 +103,7 @@ struct Scanner<'a> {
     at: usize,
     lexicon: &'a Lexicon,
     masks: &'a Masks,
+    spelling: &'a Spelling,
     tokens: Vec<Token>,
     word: String,
     blank_before: bool,
@@ -226,7 +230,7 @@ impl Scanner<'_> {
                 return s;
             }
         }
-        sym::UNKNOWN
+        self.spelling.find(&self.word).unwrap_or(sym::UNKNOWN)
     }
 
     fn read_mark(&mut self, mark: char, next: usize) {
