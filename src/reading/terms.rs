@@ -38,7 +38,8 @@ pub(super) fn start_words(c: &Context, chosen: &Candidate) -> Option<Range<usize
             continue;
         }
         // "starting", "starting on the", "a partir del": up to three words, then the date.
-        for j in i + 1..(i + 5).min(c.units.len()) {
+        let own = |j: usize| chosen.start <= j && j < chosen.end || c.is(j, Class::StartFiller);
+        for j in (i + 1..(i + 9).min(c.units.len())).filter(|j| !own(*j)) {
             if c.is_date(j) {
                 return Some(j..j + 1);
             }
@@ -135,7 +136,9 @@ pub(super) fn down_payment(
         let marked = c.cues.iter().any(|q| {
             q.kind == CueKind::Down
                 && (q.side == Side::Right && q.start > at && q.start <= at + 2
-                    || q.side == Side::Left && q.end == at && c.is(q.start, Class::Down))
+                    || q.side == Side::Left
+                        && q.end == at
+                        && (q.start..q.end).any(|i| c.is(i, Class::Down)))
         });
         let then = at < chosen.money && {
             let between = at + 1..chosen.start;

@@ -313,10 +313,6 @@ impl Scanner<'_> {
             end += 1;
         }
         let body = &self.text[start..end];
-        if let Some((s, until)) = self.leet_from_digit(end) {
-            self.push(s, start, until, None);
-            return;
-        }
         let (s, figure) = super::figures::classify(body);
         let suffix = &bytes[end..bytes.len().min(end + 2)];
         let ends_there = !bytes.get(end + 2).is_some_and(u8::is_ascii_alphabetic);
@@ -329,6 +325,10 @@ impl Scanner<'_> {
         if ends_there && ordinal && body.len() <= 2 {
             let day = body.parse().unwrap_or(0);
             self.push(sym::ORDINAL, start, end + 2, Some(Figure::Ordinal(day)));
+            return;
+        }
+        if let Some((s, until)) = self.leet_from_digit(end) {
+            self.push(s, start, until, None);
             return;
         }
         if ends_there && clock {
