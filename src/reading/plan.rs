@@ -67,8 +67,10 @@ pub(crate) fn read(c: &Context, reference: NaiveDate) -> Option<PlanOffer> {
 
 /// "I owe 600, can I do it in 6 weekly payments": what is owed is offered by what follows it.
 fn proposed_inside(c: &Context, o: &Candidate) -> bool {
-    c.cues_in(CueKind::Offer, o.money + 1..o.end)
-        .any(|q| q.side == Side::Left)
+    let mut offers = c.cues_in(CueKind::Offer, o.money + 1..o.end);
+    // "my balance is 900, split it in 9 weeks"
+    let told = (o.money + 1..o.end).any(|i| c.is(i, Class::SpreadVerb));
+    told || offers.any(|q| q.side == Side::Left)
 }
 
 fn has_foreign_left(c: &Context, o: &Candidate) -> bool {

@@ -161,6 +161,11 @@ fn inherited(c: &Context, money: usize, barrier: usize, others: &[Candidate]) ->
     }
 }
 
+/// "1200 de renta al mes": what an amount is for may stand between it and its period.
+const fn names_another_thing(kind: CueKind) -> bool {
+    matches!(kind, CueKind::Other | CueKind::Bill)
+}
+
 /// The nearest cue to the right, before another amount or "but".
 fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Option<CueKind> {
     let mut limit = c.units.len();
@@ -182,7 +187,7 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
         .iter()
         .filter(|q| {
             q.side == Side::Right
-                && q.start >= end
+                && (q.start >= end || q.start == money + 1 && names_another_thing(q.kind))
                 && q.start < limit
                 && is_stance(q.kind)
                 && !introduces_next(c, q, limit)
@@ -190,9 +195,8 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
         .filter(|q| {
             // "100 a week depending on my tips" is an offer, "100 a week in tips" is not: what an
             // amount is for stands right beside it.
-            let beside = matches!(q.kind, CueKind::Other | CueKind::Bill);
-            let reach = if beside { 0 } else { 14 };
-            q.start - end <= reach
+            let reach = if names_another_thing(q.kind) { 0 } else { 14 };
+            q.start.saturating_sub(end) <= reach
         })
         .min_by_key(|q| (q.start, usize::MAX - q.end))
         .map(|q| q.kind)

@@ -85,6 +85,8 @@ classes! {
     EventEnd = "event_end",
     /// `over`, `across`, `split`, `repartido`: spread a total.
     Spread = "spread",
+    /// Those of them that tell somebody to do it.
+    SpreadVerb = "spread_verb",
     /// Words that mean a first, separate payment.
     Down = "down",
     /// What is paid without a figure: `rest`, `balance`, `all`.
