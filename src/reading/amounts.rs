@@ -31,7 +31,9 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
     if !lead && !fits(g, at, start) && !marked {
         return None;
     }
-    if (g.is(end, Class::RangeJoin) || lead && g.is(end, Class::And))
+    // "90 - 120 weekly": the dash between blanks.
+    let dashed = g.sym(end) == sym::DASH && !lead;
+    if (g.is(end, Class::RangeJoin) || dashed || lead && g.is(end, Class::And))
         && let Some((second, second_end, second_marked)) = one(g, end + 1, lead)
     {
         // "a" joins only figures of like size ("de 60 a 80"); "50 a 2" is something else.

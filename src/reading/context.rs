@@ -33,6 +33,8 @@ pub(crate) enum CueKind {
     Paid,
     Hedge,
     NotPromise,
+    /// What a visit is for: "to talk about the balance".
+    Purpose,
 }
 
 /// Which amounts a cue governs.
@@ -101,6 +103,7 @@ impl<'a> Context<'a> {
                     "paid" => CueKind::Paid,
                     "hedge" => CueKind::Hedge,
                     "not_promise" => CueKind::NotPromise,
+                    "purpose" => CueKind::Purpose,
                     _ => return None,
                 };
                 let side = match label.reason {
