@@ -105,6 +105,7 @@ impl RelaySettings {
                     url,
                     max_connections: 2,
                     statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+                    timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
                 });
         if let Some(database) = &agent_database
             && (!database.url.expose_secret().starts_with("postgres")
@@ -213,9 +214,9 @@ impl Running {
             false => None,
         };
         let address = listener.as_ref().map(|l| l.local_addr()).transpose()?;
-        let db = store::connect(&config.database)?;
+        let (db, patience) = store::open(&config.database)?;
         let client = service::connect(&config.nats).await?;
-        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
+        tasks.spawn(health.clone().watch(db.clone(), patience, client.clone()));
         let relay = Arc::new(Relay {
             db,
             agent: Opening {

@@ -21,13 +21,14 @@ use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm, outages, sweep};
+use crate::engine::{Clock, Stage as _, alarm, outages, room, sweep};
 use crate::listener;
 use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
 use crate::stages::deliver::Deliver;
+use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
@@ -90,14 +91,18 @@ impl Service {
             false => None,
         };
         let bridge_address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let db = store::connect(&config.database)?;
+        let (db, patience) = store::open(&config.database)?;
         let client = connect(&config.nats).await?;
         let publisher = Publisher {
             jetstream: async_nats::jetstream::new(client.clone()),
             names: config.nats.names.clone(),
             client: client.clone(),
         };
-        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
+        tasks.spawn(
+            health
+                .clone()
+                .watch(db.clone(), patience.clone(), client.clone()),
+        );
         let (told, changes) = mpsc::channel(outages::AT_ONCE);
         let neighbours = Opening {
             settings: &config.neighbours,
@@ -120,6 +125,7 @@ impl Service {
                 clock: clock.clone(),
                 settings: config.bridge.clone(),
                 model_configured: neighbours.model.is_configured(),
+                circuits: neighbours.circuits.clone(),
             };
             let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
             let app = axum::Router::new().fallback_service(app);
@@ -131,6 +137,7 @@ impl Service {
         let engine = Arc::new(Engine {
             committer: Committer::start(
                 &db,
+                &patience,
                 &clock,
                 &metrics,
                 config.engine.commit_shards,
@@ -142,6 +149,7 @@ impl Service {
                 db: db.clone(),
                 clock: clock.clone(),
             },
+            patience,
             clock,
             settings: config.engine.clone(),
             metrics,
@@ -218,7 +226,13 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             sweep::run(engine.clone()).await;
         }
     };
-    futures::join!(stages, alarm, sweep);
+    // Whoever takes texts in looks after the room for them.
+    let room = async {
+        if roles.stages.contains(&Intake::NAME) {
+            room::keep(engine.clone()).await;
+        }
+    };
+    futures::join!(stages, alarm, sweep, room);
 }
 
 pub(crate) async fn prepare(

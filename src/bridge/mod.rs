@@ -43,6 +43,7 @@ use crate::config::Env;
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
 use crate::listener::ListenerSettings;
+use crate::neighbours::Circuit;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 
@@ -111,6 +112,8 @@ pub struct Bridge {
     pub settings: BridgeSettings,
     /// A model key is configured.
     pub model_configured: bool,
+    /// This process's circuits.
+    pub circuits: Vec<Arc<Circuit>>,
 }
 
 /// The largest request body (`http-api.md` §0.1).

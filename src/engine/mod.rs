@@ -25,6 +25,7 @@ pub mod envelope;
 pub mod names;
 pub mod outages;
 pub mod publisher;
+pub mod room;
 pub mod runner;
 pub mod stage;
 pub mod sweep;

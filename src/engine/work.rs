@@ -189,8 +189,14 @@ impl<S: Stage> Work<S> {
         if delivered <= SUSPECT_AFTER || S::WAITS_FOR_ITS_TURN {
             return Suspicion::None;
         }
-        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME).await;
-        match recorded.map(|count| delivered - i64::from(count)) {
+        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME);
+        match self
+            .engine
+            .patience
+            .within(recorded)
+            .await
+            .map(|count| delivered - i64::from(count))
+        {
             Ok(unexplained) if unexplained > PARK_AFTER => Suspicion::Park,
             Ok(unexplained) if unexplained > SUSPECT_AFTER => Suspicion::RunAlone,
             _ => Suspicion::None,
@@ -433,7 +439,7 @@ impl<S: Stage> Work<S> {
         mut ask: impl FnMut() -> F,
     ) -> Option<T> {
         loop {
-            match ask().await {
+            match self.engine.patience.within(ask()).await {
                 Ok(answer) => return Some(answer),
                 Err(_) if self.engine.stop.is_cancelled() => return None,
                 Err(error) => {

@@ -71,6 +71,8 @@ metrics! {
     model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
     /// What they cost, in millionths of a dollar, when prices are set.
     model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
+    /// How full the inbound stream is, of its nearest limit; above 80 what was handled makes room, at 100 the door refuses.
+    inbound_used: IntGaugeVec, "orchestrator_inbound_stream_used_percent", [];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

@@ -35,7 +35,7 @@ pub struct Found {
 }
 
 /// Attempts before a notification is parked.
-const A_DAY_OF_MINUTES: i32 = 24 * 60;
+const A_DAY_OF_HALF_MINUTES: i32 = 24 * 120;
 
 /// What managers are told about.
 #[derive(Debug, Clone)]
@@ -114,10 +114,10 @@ impl Stage for Notify {
     type In = Notifiable;
     type Found = Found;
 
-    /// About a day with pauses of at most a minute; time during which nobody is asked, because the
+    /// About a day with pauses of at most half a minute; time during which nobody is asked, because the
     /// circuit is open, does not count.
     fn max_attempts(&self, default: i32) -> i32 {
-        default.max(A_DAY_OF_MINUTES)
+        default.max(A_DAY_OF_HALF_MINUTES)
     }
 
     async fn gather(&self, _event: &Told, io: &Io) -> Result<Found, StageError> {
@@ -199,12 +199,14 @@ impl Stage for Notify {
 /// Waits for the circuit, and a moment of its own on top: one probe is enough.
 fn not_asked(event: &Told, after: Duration) -> Decision {
     let share = event.envelope.id.share_of(Duration::from_secs(1));
+    let after = after.min(Duration::from_secs(60));
     Decision::wait(after + share, "the notification service is left alone")
 }
 
 fn pause(event: &Told) -> Duration {
     let doublings = u32::try_from(event.envelope.delivered.clamp(1, 7) - 1).unwrap_or(0);
-    Duration::from_secs(2_u64.pow(doublings)).min(Duration::from_secs(60))
+    // The circuit sets the pace of an outage; this only keeps one message from being a nuisance.
+    Duration::from_secs(2_u64.pow(doublings)).min(Duration::from_secs(30))
 }
 
 #[cfg(test)]

@@ -207,12 +207,13 @@ fn what_may_work_later_is_tried_again_with_growing_pauses() {
     let cases = [
         (1, None, 1),
         (2, None, 2),
-        (6, None, 32),
-        (7, None, 60),
-        (500, None, 60),
+        (5, None, 16),
+        (6, None, 30),
+        (500, None, 30),
         // The service knows better, but not to be asked sooner.
         (1, Some(20), 20),
-        (6, Some(20), 32),
+        (6, Some(20), 30),
+        (1, Some(3600), 60),
     ];
     for (delivered, asked, seconds) in cases {
         let mut event = incoming(6, approval());
