@@ -27,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Env};
-use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
+use crate::engine::{Clock, connection};
 use crate::events::Neighbour;
 use crate::listener;
 use crate::neighbours::{Caller, RetrySettings, SmsAgent};
@@ -214,7 +214,7 @@ impl Running {
         };
         let address = listener.as_ref().map(|l| l.local_addr()).transpose()?;
         let db = store::connect(&config.database)?;
-        let client = service::connect(&config.nats).await?;
+        let client = connection::connect(&config.nats).await?;
         tasks.spawn(health.clone().watch(db.clone(), client.clone()));
         let relay = Arc::new(Relay {
             db,

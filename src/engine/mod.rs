@@ -8,12 +8,13 @@
 //! - [`effects`] is the only place that acts in the world: sends a text, tells a manager
 //! - [`publisher`] publishes with deterministic ids and answers whoever waits
 //! - [`dead`] parks what cannot be worked on
-//! - [`topology`] compares the server with the files in `nats/`
+//! - [`connection`] is the way to NATS; [`topology`] compares the server with the files in `nats/`
 
 pub mod alarm;
 pub mod answers;
 pub mod clock;
 pub mod committer;
+pub mod connection;
 pub mod dead;
 pub mod decision;
 pub mod effects;
