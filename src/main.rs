@@ -4,9 +4,10 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use orchestrator::config::{Config, Env};
 use orchestrator::engine::Clock;
+use orchestrator::engine::connection;
 use orchestrator::engine::topology::{self, Mode, State};
 use orchestrator::ops::telemetry;
-use orchestrator::service::{self, Roles, Service};
+use orchestrator::service::{Roles, Service};
 use orchestrator::stages::{Row, STAGES};
 use orchestrator::store;
 
@@ -75,6 +76,8 @@ enum Command {
     },
     /// Writes the OpenAPI document of the HTTP side to standard output.
     Openapi,
+    /// Makes a key for a NATS user: the seed is the user's secret, the public key goes to the server.
+    Nkey,
     /// Makes a bearer token from `SECRET_KEY`, with `JWT_ISSUER` and `JWT_AUDIENCE` when they are
     /// set, and writes it to standard output.
     Token {
@@ -124,6 +127,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match &command {
         Command::Contracts { folder } => return orchestrator::contracts::write(folder),
         Command::Openapi => return write_openapi(),
+        Command::Nkey => return nkey(),
         Command::Token { sub, scope, hours } => {
             return token(&Env::of_process(), sub, scope, *hours);
         }
@@ -189,6 +193,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 fn write_openapi() -> anyhow::Result<()> {
     print!("{}", orchestrator::contracts::openapi());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+fn nkey() -> anyhow::Result<()> {
+    let key = nkeys::KeyPair::new_user();
+    println!("seed    {}", key.seed()?);
+    println!("public  {}", key.public_key());
     Ok(())
 }
 
@@ -307,7 +319,7 @@ async fn stop_signal() -> anyhow::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 async fn apply_topology(config: &Config, action: &TopologyAction) -> anyhow::Result<()> {
-    let client = service::connect(&config.nats).await?;
+    let client = connection::connect(&config.nats).await?;
     let mode = match action {
         TopologyAction::Check => Mode::Check,
         TopologyAction::Apply => Mode::Apply,

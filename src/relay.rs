@@ -27,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Env};
-use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
+use crate::engine::{Clock, connection};
 use crate::listener;
 use crate::neighbours::SmsAgent;
 use crate::neighbours::open::Opening;
@@ -215,7 +215,7 @@ impl Running {
         };
         let address = listener.as_ref().map(|l| l.local_addr()).transpose()?;
         let (db, patience) = store::open(&config.database)?;
-        let client = service::connect(&config.nats).await?;
+        let client = connection::connect(&config.nats).await?;
         tasks.spawn(health.clone().watch(db.clone(), patience, client.clone()));
         let relay = Arc::new(Relay {
             db,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -15,8 +14,9 @@ use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 
 use crate::bridge::{self, Bridge, Feeds, Limits, Tokens, Waiting};
-use crate::config::{Config, NatsSettings};
+use crate::config::Config;
 use crate::engine::committer::Committer;
+use crate::engine::connection::connect;
 use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
@@ -271,36 +271,4 @@ pub(crate) async fn prepare(
         }
     }
     Ok(())
-}
-
-/// A connection that is made when the server is there, and made again whenever it comes back.
-pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Client> {
-    let mut options = async_nats::ConnectOptions::new()
-        .name("orchestrator")
-        .retry_on_initial_connect()
-        // A hung server must not stop us for its whole hang.
-        .ping_interval(Duration::from_secs(5))
-        .connection_timeout(Duration::from_secs(2))
-        .request_timeout(Some(Duration::from_secs(5)))
-        .event_callback(|event| async move {
-            match event {
-                async_nats::Event::ServerError(_) | async_nats::Event::ClientError(_) => {
-                    tracing::warn!(%event, "NATS");
-                }
-                _ => tracing::info!(%event, "NATS"),
-            }
-        });
-    if let Some(file) = &settings.credentials {
-        options = options
-            .credentials_file(file)
-            .await
-            .with_context(|| format!("NATS_CREDS: {file} cannot be read"))?;
-    }
-    if let Some((user, password)) = &settings.user {
-        options = options.user_and_password(user.clone(), password.expose_secret().to_owned());
-    }
-    options
-        .connect(settings.servers.clone())
-        .await
-        .context("NATS_URL")
 }

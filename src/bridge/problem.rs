@@ -166,6 +166,11 @@ impl ApiError {
         error.with(header::RETRY_AFTER, seconds.max(1).to_string())
     }
 
+    #[cfg(test)]
+    pub(super) fn status(&self) -> u16 {
+        self.problem.status
+    }
+
     fn with(mut self, name: HeaderName, value: String) -> Self {
         self.headers.push((name, value));
         self
