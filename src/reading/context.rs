@@ -33,6 +33,8 @@ pub(crate) enum CueKind {
     Paid,
     Hedge,
     NotPromise,
+    /// "more than": with a refusal after the amount it offers the amount itself.
+    Excess,
     /// What a visit is for: "to talk about the balance".
     Purpose,
 }
@@ -104,6 +106,7 @@ impl<'a> Context<'a> {
                     "hedge" => CueKind::Hedge,
                     "not_promise" => CueKind::NotPromise,
                     "purpose" => CueKind::Purpose,
+                    "excess" => CueKind::Excess,
                     _ => return None,
                 };
                 let side = match label.reason {

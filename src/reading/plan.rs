@@ -44,7 +44,11 @@ pub(crate) fn read(c: &Context, reference: NaiveDate) -> Option<PlanOffer> {
             let stance = judge(c, o.money, o.start, o.end, &candidates);
             match stance {
                 // A total spread over weeks proposes by its form, unless something says no.
-                Stance::Foreign if o.spread && proposed_inside(c, o) => Stance::Offered,
+                Stance::Foreign | Stance::Refused(CueKind::Ask | CueKind::Other)
+                    if o.spread && proposed_inside(c, o) =>
+                {
+                    Stance::Offered
+                }
                 Stance::Foreign if o.spread && !has_foreign_left(c, o) => Stance::Bare,
                 other => other,
             }

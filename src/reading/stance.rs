@@ -49,6 +49,7 @@ pub(crate) fn judge(
     }
     match (left, right) {
         (_, Some(CueKind::Bill)) => Stance::Foreign,
+        (_, Some(CueKind::Reject)) if exceeded(c, money) => Stance::Offered,
         (_, Some(CueKind::Reject)) => Stance::Refused(CueKind::Reject),
         (Some(CueKind::Wish), _) => Stance::Refused(CueKind::Wish),
         (Some(CueKind::Other), right) if right != Some(CueKind::Offer) => Stance::Foreign,
@@ -65,6 +66,13 @@ pub(crate) fn judge(
         (Some(kind), _) => Stance::Refused(kind),
         (None, _) => bare(c, money, others),
     }
+}
+
+/// "mas de 70 por semana no puedo": what is refused is anything above the amount.
+fn exceeded(c: &Context, money: usize) -> bool {
+    c.cues
+        .iter()
+        .any(|q| q.kind == CueKind::Excess && (q.end == money || q.end == money + 1))
 }
 
 /// A condition or wish before "but" does not reach past it, and the other way round.

@@ -171,8 +171,8 @@ pub(super) fn down_payment(
 /// itself is none (labelling guide §1.1, "on top of rent").
 fn part_now(c: &Context, i: usize, offer: usize, window: &Range<usize>) -> bool {
     let rent = ["rent", "renta", "alquiler"];
-    let is_rent = rent.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
-    if is_rent || !(c.is(i, Class::Half) || c.is(i, Class::Whole)) {
+    let is_rent = |i: usize| rent.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    if is_rent(i) || is_rent(i + 1) || !(c.is(i, Class::Half) || c.is(i, Class::Whole)) {
         return false;
     }
     let linked = |from: usize, link: fn(&Context, usize) -> bool| {

@@ -165,7 +165,11 @@ impl Scanner<'_> {
                 Folded::Apostrophe => break,
                 Folded::Mark('*') => self.word.push('*'),
                 Folded::Mark('@' | '#') if letter_follows => self.word.push('*'),
-                Folded::Mark('$') if letter_follows || following == Some(Folded::Mark('$')) => {
+                Folded::Mark('$')
+                    if letter_follows
+                        || following == Some(Folded::Mark('$'))
+                        || self.word.ends_with('*') =>
+                {
                     self.word.push('*');
                 }
                 // `!` inside a word is a letter only in the usual two disguises; otherwise

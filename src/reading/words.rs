@@ -56,6 +56,8 @@ classes! {
     DurationPast = "duration_past",
     /// `to`, `or`: between the ends of a range.
     RangeJoin = "range_join",
+    /// `maybe`, between the ends of a choice: "30 or maybe 40".
+    RangeFiller = "range_filler",
     /// `between`, `entre`.
     RangeLead = "range_lead",
     And = "and",
