@@ -27,8 +27,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Env};
-use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
+use crate::engine::{Clock, connection};
+use crate::listener;
 use crate::neighbours::SmsAgent;
 use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
@@ -200,24 +201,21 @@ impl Running {
         }
         let health = Arc::new(health);
         let host = &config.bridge.host;
-        let sidecar = service::listen(host, config.sidecar_port, "SIDECAR_PORT").await?;
+        let sidecar = listener::listen(host, config.sidecar_port, "SIDECAR_PORT").await?;
         let sidecar_address = sidecar.local_addr()?;
         let app = sidecar::router(Sidecar {
             health: health.clone(),
             metrics: metrics.clone(),
         });
-        tasks.spawn(service::serve(
-            sidecar,
-            app.into_make_service(),
-            stop.clone(),
-        ));
+        let plain = config.bridge.listener.plain();
+        tasks.spawn(listener::serve(sidecar, &plain, app, stop.clone())?);
         let listener = match webhook {
-            true => Some(service::listen(host, config.relay.port, "RELAY_PORT").await?),
+            true => Some(listener::listen(host, config.relay.port, "RELAY_PORT").await?),
             false => None,
         };
         let address = listener.as_ref().map(|l| l.local_addr()).transpose()?;
         let (db, patience) = store::open(&config.database)?;
-        let client = service::connect(&config.nats).await?;
+        let client = connection::connect(&config.nats).await?;
         tasks.spawn(health.clone().watch(db.clone(), patience, client.clone()));
         let relay = Arc::new(Relay {
             db,
@@ -242,11 +240,7 @@ impl Running {
         });
         if let Some(listener) = listener {
             let app = webhook::router(relay.clone(), tasks.clone());
-            tasks.spawn(service::serve(
-                listener,
-                app.into_make_service(),
-                stop.clone(),
-            ));
+            tasks.spawn(listener::serve(listener, &plain, app, stop.clone())?);
         }
         let patience = config.engine.shutdown;
         tasks.spawn(work(config, relay, health));

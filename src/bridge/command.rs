@@ -142,16 +142,6 @@ impl Bridge {
     }
 
     /// Publishes a command and waits for its outcome.
-    pub(super) async fn command<E: Event>(
-        &self,
-        body: &E,
-        about: &About,
-    ) -> Result<Response, ApiError> {
-        let (status, body) = self.outcome(body, about).await?;
-        render(status, body)
-    }
-
-    /// As [`Self::command`], for an endpoint with something to add.
     pub(super) async fn outcome<E: Event>(
         &self,
         body: &E,

@@ -5,11 +5,16 @@ use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Map, Value, json};
 
+use super::schema::health::{Alive, Health, NotReady, Ready};
 use super::{ApiError, Bridge};
 use crate::engine::answers::stamp;
 use crate::ops::sidecar;
 
-/// 200 while the process can answer; asks nobody.
+/// Whether the process is alive, and all there. Asks nobody.
+#[utoipa::path(
+    get, path = "/health", tag = "Health",
+    responses((status = 200, description = "It can answer", body = Health))
+)]
 pub(super) async fn health(State(bridge): State<Bridge>) -> Json<Value> {
     let health = &bridge.health;
     let circuits: Map<String, Value> = bridge
@@ -32,14 +37,44 @@ pub(super) async fn health(State(bridge): State<Bridge>) -> Json<Value> {
     }))
 }
 
+/// Whether traffic should come here.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "Health",
+    responses(
+        (status = 200, description = "It should", body = Ready),
+        (status = 503, description = "It should not, and why", body = NotReady)
+    )
+)]
 pub(super) async fn ready(State(bridge): State<Bridge>) -> Response {
     sidecar::readiness(&bridge.health)
 }
 
+/// As `/health/ready`.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Health",
+    responses(
+        (status = 200, description = "It should", body = Ready),
+        (status = 503, description = "It should not, and why", body = NotReady)
+    )
+)]
+pub(super) async fn readyz(State(bridge): State<Bridge>) -> Response {
+    sidecar::readiness(&bridge.health)
+}
+
+/// Whether the process is alive.
+#[utoipa::path(
+    get, path = "/livez", tag = "Health",
+    responses((status = 200, description = "It is", body = Alive))
+)]
 pub(super) async fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
+/// Metrics in the text format of Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Health",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain; version=0.0.4"))
+)]
 pub(super) async fn metrics(State(bridge): State<Bridge>) -> Result<Response, ApiError> {
     let text = bridge
         .metrics

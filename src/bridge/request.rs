@@ -1,9 +1,10 @@
 //! What every request has: a correlation id, a path, a place in the metrics.
+//! What handlers take from it is in `call.rs`.
 
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::{ApiError, Bridge};
 use crate::engine::envelope::is_correlation_id;
 
 /// A request as its handlers and its errors see it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct About {
     /// The caller's, or a new one.
     pub correlation_id: String,
@@ -77,10 +78,4 @@ pub(super) async fn about(
         response.headers_mut().insert("x-correlation-id", value);
     }
     response
-}
-
-/// Who acts, by the header `X-Manager-ID`; one of an odd length is nobody.
-pub(super) fn manager(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("x-manager-id")?.to_str().ok()?.trim();
-    (1..=100).contains(&id.len()).then(|| id.to_owned())
 }

@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{self, Answer};
+use super::crash::{self, Point};
 use super::decision::{Effect, Next};
 use super::emitted::keep;
 use super::{Clock, Decision};
@@ -292,7 +293,19 @@ impl Worker {
         let decided = decide_all(&open, &cases, now);
         let verdicts = verdicts(&decided);
         let results = write(&mut tx, &open, decided, now).await?;
+        pass(
+            &open,
+            &results,
+            Point::IntentWritten,
+            Point::DecisionWritten,
+        );
         tx.commit().await?;
+        pass(
+            &open,
+            &results,
+            Point::IntentCommitted,
+            Point::DecisionCommitted,
+        );
         for (outcome, rule) in verdicts {
             self.metrics.gate.with_label_values(&[outcome, rule]).inc();
         }
@@ -306,6 +319,17 @@ impl Worker {
                 },
             )
             .collect())
+    }
+}
+
+/// A round has come to where a test may end it.
+fn pass(jobs: &[&Job], results: &[Committed], intent: Point, decision: Point) {
+    for (job, result) in jobs.iter().zip(results) {
+        match result {
+            Committed::Act(_) => crash::point(job.stage, intent),
+            Committed::Done { .. } => crash::point(job.stage, decision),
+            _ => {}
+        }
     }
 }
 

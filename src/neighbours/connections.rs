@@ -80,13 +80,18 @@ impl Connections {
     }
 }
 
-fn build(timeouts: Timeouts) -> Result<reqwest::Client, reqwest::Error> {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(timeouts.connect)
-        .timeout(timeouts.total)
+/// What every client of ours has: nobody sends us elsewhere, and idle connections are soon let go of.
+pub fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .pool_idle_timeout(IDLE)
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy();
+        .no_proxy()
+}
+
+fn build(timeouts: Timeouts) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = client_builder()
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total);
     match timeouts.read {
         Some(read) => builder.read_timeout(read).build(),
         None => builder.build(),

@@ -47,6 +47,10 @@ metrics! {
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
     /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
+    /// Messages of a stage that wait, are in work, or are overdue (committed a while ago and not handled: in a backlog, a retry, or lost).
+    stage_messages: IntGaugeVec, "orchestrator_stage_messages", ["stage", "state"];
+    /// Events said again because the stream had lost them, by the stage that missed them.
+    said_again: IntCounterVec, "orchestrator_events_said_again_total", ["stage"];
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
     /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent, circuit_open: not made).

@@ -28,6 +28,7 @@ pub mod steps;
 pub mod texts;
 pub mod timeline;
 pub mod timers;
+pub mod unfinished;
 pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
