@@ -124,6 +124,7 @@ impl Service {
                 neighbours,
                 db: db.clone(),
                 clock: clock.clone(),
+                metrics: Arc::clone(&metrics),
             },
             clock,
             settings: config.engine.clone(),

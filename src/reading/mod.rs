@@ -22,6 +22,7 @@ mod plan;
 mod promise;
 mod script;
 mod stance;
+mod stated;
 pub mod statements;
 mod terms;
 mod tokens;
