@@ -29,7 +29,7 @@ pub fn read(text: &str, today: NaiveDate) -> Statements {
     let model = &*REPLIES;
     // "seventy-five": a hyphen between letters is a blank. Byte positions stay.
     let text = &unhyphenated(text);
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let context = Context::new(text, &tokens, model);
     let (sentences, questions) = sentences(&tokens);
     let mut found = Statements {

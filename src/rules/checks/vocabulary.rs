@@ -218,7 +218,8 @@ fn english(word: &str) -> bool {
         word.strip_suffix(end).is_some_and(|stem| {
             let mut chars = stem.chars().rev();
             let last = chars.next();
-            last == chars.next() && ENGLISH.contains(stem.get(..stem.len().saturating_sub(1)).unwrap_or_default())
+            last == chars.next()
+                && ENGLISH.contains(stem.get(..stem.len().saturating_sub(1)).unwrap_or_default())
         })
     };
     [
