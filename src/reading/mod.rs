@@ -23,6 +23,7 @@ mod promise;
 mod script;
 mod spelling;
 mod stance;
+mod stated;
 pub mod statements;
 mod terms;
 mod tokens;

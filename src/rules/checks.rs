@@ -33,10 +33,12 @@ mod segments;
 mod spanish_acts;
 mod stems;
 mod subsidy;
+mod terse;
 mod third_parties;
 mod topics;
 mod vocabulary;
 mod vouched;
+mod weekly;
 mod words;
 
 pub use grounds::{CheckSettings, Grounds, Terms};

@@ -3,14 +3,14 @@
 //! in: `turn.ready` · out: `reply.drafted`, `escalation.raised`
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::handover::{Handover, HandoverSettings};
 use super::planned::{Planned, PlanningSettings, asked_before, on_the_table};
 use crate::domain::{Confidence, EscalationType, PlanOffer, StepName, WorkflowStatus};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DraftedReply, Neighbour, ReplyDrafted, TurnReady};
-use crate::neighbours::model::{Completion, ModelError};
+use crate::neighbours::model::{Answered, Bill, Completion};
 use crate::rules::checks::{self, CheckSettings, Grounds, Judgement};
 use crate::rules::prompt::{self, PromptSettings};
 use crate::store::steps::Step;
@@ -48,6 +48,8 @@ pub struct Draft {
 /// What the model said, and what the checks make of it.
 pub struct Found {
     draft: Result<DraftedReply, String>,
+    /// What was paid, also when nothing of it could be used.
+    bill: Bill,
     began: DateTime<Utc>,
 }
 
@@ -55,17 +57,30 @@ impl Found {
     /// Checks an answer. Pure, but done while gathering: the decision holds the conversation's lock,
     /// and a whole round of others waits behind it.
     fn of(
-        answer: Result<Completion, ModelError>,
+        Answered { answer, bill }: Answered,
         ready: &TurnReady,
         settings: &DraftSettings,
         today: NaiveDate,
         began: DateTime<Utc>,
     ) -> Self {
         let draft = match answer {
-            Ok(answer) => drafted(answer, ready, settings, today),
+            Ok(answer) => drafted(answer, bill, ready, settings, today),
             Err(error) => Err(error.to_string()),
         };
-        Self { draft, began }
+        Self { draft, bill, began }
+    }
+
+    /// Facts of the step, with what all answers cost: the steps of a workflow add up to its bill.
+    fn paid(&self, mut facts: Value) -> Value {
+        facts["answers"] = json!(self.bill.answers);
+        facts["tokens"] = json!(self.bill.tokens);
+        facts["cost_micro_usd"] = json!(self.bill.cost_micro_usd);
+        facts
+    }
+
+    fn failed_checks(&self) -> impl Iterator<Item = &str> {
+        let checks = self.draft.iter().flat_map(|draft| &draft.checks);
+        checks.filter(|c| !c.passed).map(|c| c.name.as_str())
     }
 
     /// The plan the model understood.
@@ -96,7 +111,11 @@ impl Stage for Draft {
             .complete(&messages, turn.workflow_id)
             .await;
         let today = self.planning.today(io.clock.now());
-        Ok(Found::of(answer, &event.body, &self.settings, today, began))
+        let found = Found::of(answer, &event.body, &self.settings, today, began);
+        for check in found.failed_checks() {
+            io.metrics.failed_checks.with_label_values(&[check]).inc();
+        }
+        Ok(found)
     }
 
     fn needs(&self, event: &Event, found: &Found) -> Needs {
@@ -112,11 +131,14 @@ impl Stage for Draft {
 
     fn decide(&self, event: &Event, found: &Found, case: &Case, now: DateTime<Utc>) -> Decision {
         let TurnReady { turn, facts } = &event.body;
-        if !case.is_current(turn.number) {
-            return Decision::nothing("a newer text has taken the turn over");
-        }
         let step =
             Step::done(turn.workflow_id, StepName::AiResponseGenerated, now).since(found.began);
+        if !case.is_current(turn.number) {
+            let why = "a newer text has taken the turn over";
+            // Overtaken, but paid for.
+            return Decision::nothing(why)
+                .change(step.skipped(why).with(found.paid(json!({ "why": why }))));
+        }
         let planned = Planned::in_turn(
             turn,
             facts.tenant.as_ref(),
@@ -130,16 +152,11 @@ impl Stage for Draft {
         let plan_id = plan.map(|p| p.payment_plan_id);
         let decision = match &found.draft {
             Ok(draft) => {
-                let failed: Vec<&str> = draft
-                    .checks
-                    .iter()
-                    .filter(|check| !check.passed)
-                    .map(|check| check.name.as_str())
-                    .collect();
-                let step = step.with(json!({
-                    "model": draft.model, "prompt_version": draft.prompt_version, "tokens": draft.tokens,
-                    "rating": draft.rating, "failed_checks": failed, "cost_micro_usd": draft.cost_micro_usd,
-                }));
+                let failed: Vec<&str> = found.failed_checks().collect();
+                let step = step.with(found.paid(json!({
+                    "model": draft.model, "prompt_version": draft.prompt_version,
+                    "rating": draft.rating, "failed_checks": failed,
+                })));
                 Decision::done()
                     .change(step)
                     .and_if(noted)
@@ -161,7 +178,10 @@ impl Stage for Draft {
                     )
             }
             Err(why) => Decision::done()
-                .change(step.failed(json!({ "error": why })))
+                .change(
+                    step.with(found.paid(json!({})))
+                        .failed(json!({ "error": why })),
+                )
                 .and_if(noted)
                 .and(self.without_draft(event, why, now))
                 .reply(Reply::Workflow(turn.workflow_id)),
@@ -198,6 +218,7 @@ impl Draft {
 /// The draft, or why the answer cannot become one.
 fn drafted(
     answer: Completion,
+    bill: Bill,
     ready: &TurnReady,
     settings: &DraftSettings,
     today: NaiveDate,
@@ -237,8 +258,8 @@ fn drafted(
         escalation: understood.escalation,
         model: answer.model,
         prompt_version: prompt::VERSION.to_owned(),
-        tokens: answer.tokens,
-        cost_micro_usd: answer.cost_micro_usd,
+        tokens: bill.tokens,
+        cost_micro_usd: bill.cost_micro_usd,
     })
 }
 
