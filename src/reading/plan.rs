@@ -145,10 +145,9 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
             .max_by_key(|(o, _)| o.money);
         let from = match before {
             Some((o, s)) => {
-                let corrected = c
-                    .cues
-                    .iter()
-                    .any(|q| q.kind == CueKind::Correct && q.start >= o.end && leads_to(c, q.end, at));
+                let corrected = c.cues.iter().any(|q| {
+                    q.kind == CueKind::Correct && q.start >= o.end && leads_to(c, q.end, at)
+                });
                 let foreign = *s == Stance::Foreign;
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.

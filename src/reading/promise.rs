@@ -319,7 +319,10 @@ fn is_whole(c: &Context, i: usize) -> bool {
 /// `rest`, `other half`: words that mean a further payment.
 fn is_remainder(c: &Context, i: usize) -> bool {
     let other = ["other", "otra", "otro"];
-    let other = i > 0 && other.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i - 1)));
+    let other = i > 0
+        && other
+            .iter()
+            .any(|w| c.model.lexicon.get(w) == Some(c.sym(i - 1)));
     c.is(i, Class::Half)
         || other
         || [

@@ -105,9 +105,21 @@ mod tests {
             ("suicdal", "suicidal"),
             ("mensjes", "mensajes"),
         ] {
-            assert_eq!(MODEL.spelling.find(typed), MODEL.lexicon.get(meant), "{typed}");
+            assert_eq!(
+                MODEL.spelling.find(typed),
+                MODEL.lexicon.get(meant),
+                "{typed}"
+            );
         }
-        for other in ["contract", "massage", "testing", "lumber", "cntct", "ontact", "alon\u{e9}"] {
+        for other in [
+            "contract",
+            "massage",
+            "testing",
+            "lumber",
+            "cntct",
+            "ontact",
+            "alon\u{e9}",
+        ] {
             assert_eq!(MODEL.spelling.find(other), None, "{other}");
         }
     }
@@ -117,7 +129,10 @@ mod tests {
         // "texted" is one slip from "texte"; what the tables know is looked up first.
         for word in ["texts", "brother", "lease", "contract"] {
             let known = MODEL.lexicon.get(word);
-            assert!(known.is_some() || MODEL.spelling.find(word).is_none(), "{word}");
+            assert!(
+                known.is_some() || MODEL.spelling.find(word).is_none(),
+                "{word}"
+            );
         }
     }
 }

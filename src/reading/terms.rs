@@ -163,7 +163,9 @@ pub(super) fn down_payment(
         }
         return (Some((at, money.amount)), false);
     }
-    let unstated = window.clone().any(|i| part_now(c, i, chosen.start, &window));
+    let unstated = window
+        .clone()
+        .any(|i| part_now(c, i, chosen.start, &window));
     (None, unstated)
 }
 
@@ -171,7 +173,10 @@ pub(super) fn down_payment(
 /// itself is none (labelling guide §1.1, "on top of rent").
 fn part_now(c: &Context, i: usize, offer: usize, window: &Range<usize>) -> bool {
     let rent = ["rent", "renta", "alquiler"];
-    let is_rent = |i: usize| rent.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    let is_rent = |i: usize| {
+        rent.iter()
+            .any(|w| c.model.lexicon.get(w) == Some(c.sym(i)))
+    };
     if is_rent(i) || is_rent(i + 1) || !(c.is(i, Class::Half) || c.is(i, Class::Whole)) {
         return false;
     }
