@@ -272,6 +272,11 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
             if how == "relative" {
                 return durations(c, unit, &mut push);
             }
+            // "We'd", without its apostrophe, would be a Wednesday.
+            let text = c.text.get(span.clone()).unwrap_or_default();
+            if text.contains(['\'', '’']) && text.to_lowercase().starts_with("we") {
+                return;
+            }
             let words = &c.tokens[unit.first..unit.last];
             let weekday = dates::weekday_of(c, words);
             let date = dates::resolve(c, at, today);
