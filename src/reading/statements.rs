@@ -166,6 +166,11 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
         Entity::Money(_) => push(Stated::Digits, span),
         Entity::Period(period) => {
             let words = &c.tokens[unit.first..unit.last];
+            // "Al día de hoy": as of today, not every day.
+            let after = c.text.get(span.end..).unwrap_or_default().trim_start();
+            if after.to_lowercase().starts_with("de hoy") {
+                return;
+            }
             // "every Friday" is weekly, and it also names the day.
             if let Some(weekday) = dates::weekday_of(c, words) {
                 let how = "weekday";

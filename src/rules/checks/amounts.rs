@@ -35,7 +35,10 @@ fn wrong(
         return Some(("split", "equal parts that do not add up"));
     }
     // "A final payment of $12.50" is not a weekly one.
-    if period_beside(draft, figure).is_some() || is("weekly") && !is("left") {
+    let after = draft.reply.get(figure.span.end..).unwrap_or_default();
+    let as_of_today = crate::reading::plain_words(after)
+        .starts_with(&["al", "dia", "de", "hoy"].map(str::to_owned));
+    if period_beside(draft, figure).is_some() || is("weekly") && !is("left") && !as_of_today {
         return wrong_weekly(draft, grounds, figure, amount);
     }
     if is("minimum") {

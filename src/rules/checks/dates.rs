@@ -341,10 +341,11 @@ fn is_end(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement, date: Na
         "desde",
     ]);
     let before = plain_words(draft.reply.get(..figure.span.end).unwrap_or_default());
-    let ends = before.iter().rev().take(5).any(|w| {
+    let ends = before.iter().rev().take(8).any(|w| {
         matches!(
             w.as_str(),
             "through"
+                | "take"
                 | "until"
                 | "last"
                 | "final"

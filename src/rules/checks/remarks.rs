@@ -59,7 +59,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             });
             let cued = words.iter().any(|w| CUES.iter().any(|c| w.starts_with(*c)));
 
-            let scheduled = is_schedule(draft, &clause, &words);
+            let scheduled = covers_all(grounds, &words) || is_schedule(draft, &clause, &words);
             if !(small || cued || scheduled || refuses(&words) || asks_nothing(&words)) {
                 return Finding::failed(
                     NAME,
@@ -130,6 +130,18 @@ fn without_dates(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> String {
         }
     }
     text
+}
+
+/// "That would cover your balance", when what the tenant names does.
+fn covers_all(grounds: &Grounds<'_>, words: &[String]) -> bool {
+    let says = words
+        .iter()
+        .any(|w| w.starts_with("cover") || w.starts_with("cubr"));
+    let pays = grounds
+        .debt()
+        .is_some_and(|debt| grounds.own_amounts().any(|a| a >= debt));
+    let plan = !grounds.offers.is_empty() && grounds.offers.iter().all(|o| grounds.admits(*o));
+    says && (pays || plan) && words.len() <= 8
 }
 
 /// "That plan would finish on August 7": a date that its own check has compared, and what of the plan
