@@ -80,6 +80,8 @@ fn item(consent: &Consent) -> Value {
         "status": if consent.opted_out { "opted_out" } else { "opted_in" },
         "opted_out": consent.opted_out,
         "holds": consent.holds,
+        "quiet": consent.quiet,
+        "may_begin": consent.proven && !consent.opted_out,
         "source": consent.source,
         "changed_at": stamp(consent.changed_at),
     })
@@ -137,7 +139,7 @@ pub(super) async fn holds(
     Ok(Json(paged(items, total, limit, offset)))
 }
 
-fn phone(query: &Query) -> Option<String> {
+pub(super) fn phone(query: &Query) -> Option<String> {
     let text = query.text("phone_number")?;
     match Phone::parse(&text) {
         Ok(phone) => Some(phone.as_str().to_owned()),
@@ -148,7 +150,7 @@ fn phone(query: &Query) -> Option<String> {
     }
 }
 
-fn paged(items: Vec<Value>, total: i64, limit: i64, offset: i64) -> Value {
+pub(super) fn paged(items: Vec<Value>, total: i64, limit: i64, offset: i64) -> Value {
     let shown = i64::try_from(items.len()).unwrap_or(i64::MAX);
     json!({
         "items": items,

@@ -7,6 +7,7 @@ mod approvals;
 mod bulk;
 mod command;
 mod consents;
+mod contact_windows;
 mod escalations;
 mod feed;
 mod health;
@@ -166,6 +167,14 @@ pub fn router(bridge: Bridge) -> Router {
             get(consents::holds).post(consents::hold),
         )
         .route("/orchestrate/holds/{id}/lift", post(consents::lift))
+        .route(
+            "/orchestrate/contact-windows",
+            get(contact_windows::list).post(contact_windows::enter),
+        )
+        .route(
+            "/orchestrate/contact-windows/{id}/lift",
+            post(contact_windows::lift),
+        )
         .route("/metrics", get(health::metrics));
     Router::new()
         .nest("/api/v1", routes.clone())

@@ -62,6 +62,25 @@ pub struct HistoryEntry {
     pub delivery_status: Option<String>,
 }
 
+impl TenantContext {
+    /// Whether the account's status says that an eviction or another legal case is open (`rules.md`
+    /// R25). The Monitor's words are not listed anywhere, so parts of them are looked for.
+    pub fn in_legal_case(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "evict",
+            "legal",
+            "court",
+            "attorney",
+            "lawsuit",
+            "judgment",
+            "judgement",
+            "litigat",
+        ];
+        let status = self.status.as_deref().unwrap_or_default().to_lowercase();
+        WORDS.iter().any(|word| status.contains(word))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

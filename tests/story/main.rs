@@ -36,3 +36,4 @@ mod settings;
 mod timeline;
 mod timers;
 mod topology;
+mod windows;

@@ -48,6 +48,7 @@ fn request<'a>(
         property: None,
         released_at: now,
         overridden: None,
+        unexplained: &[],
     }
 }
 
@@ -55,6 +56,7 @@ fn calm(now: DateTime<Utc>) -> Standing<'static> {
     Standing {
         introduced: true,
         last_inbound_at: Some(now),
+        proven: true,
         ..Standing::default()
     }
 }
@@ -94,33 +96,35 @@ fn every_kind_meets_every_obstacle_as_the_rules_say() {
         sent_last_hour: 240,
         ..calm(at(DAY))
     };
-    // Kind: free at day, opted out, on hold, at night, in a burst.
+    let quiet = ["09:00-17:00".parse().expect("hours")];
+    let wished = Standing {
+        quiet: &quiet,
+        ..calm(at(DAY))
+    };
+    let unproven = Standing {
+        proven: false,
+        ..calm(at(DAY))
+    };
+    let (ok, wait, refused) = ("permit", "wait", "rule_refused");
+    // Kind: free at day, opted out, on hold, at night, in a burst, in hours the tenant does not want,
+    // without proof of an opt-in.
     let table = [
-        (K::Auto, ["permit", "opted_out", "on_hold", "wait", "wait"]),
+        (K::Auto, [ok, "opted_out", "on_hold", wait, wait, wait, ok]),
         (
             K::Approved,
-            ["permit", "opted_out", "on_hold", "wait", "wait"],
+            [ok, "opted_out", "on_hold", wait, wait, wait, ok],
         ),
         (
             K::Modified,
-            ["permit", "opted_out", "on_hold", "wait", "wait"],
+            [ok, "opted_out", "on_hold", wait, wait, wait, ok],
         ),
         (
             K::Reminder,
-            ["permit", "opted_out", "on_hold", "wait", "wait"],
+            [ok, "opted_out", "on_hold", wait, wait, wait, refused],
         ),
-        (
-            K::Confirmation,
-            ["permit", "permit", "on_hold", "permit", "rule_refused"],
-        ),
-        (
-            K::Help,
-            ["permit", "opted_out", "on_hold", "permit", "rule_refused"],
-        ),
-        (
-            K::Crisis,
-            ["permit", "opted_out", "permit", "permit", "permit"],
-        ),
+        (K::Confirmation, [ok, ok, "on_hold", ok, refused, ok, ok]),
+        (K::Help, [ok, "opted_out", "on_hold", ok, refused, ok, ok]),
+        (K::Crisis, [ok, "opted_out", ok, ok, ok, ok, ok]),
     ];
     assert_eq!(
         table.map(|(kind, _)| kind),
@@ -134,6 +138,8 @@ fn every_kind_meets_every_obstacle_as_the_rules_say() {
             judged(&gate, kind, &held, DAY).0,
             judged(&gate, kind, &calm(at(NIGHT)), NIGHT).0,
             judged(&gate, kind, &busy, DAY).0,
+            judged(&gate, kind, &wished, DAY).0,
+            judged(&gate, kind, &unproven, DAY).0,
         ];
         assert_eq!(found, expected, "{}", kind.as_str());
     }
@@ -463,4 +469,114 @@ fn a_permit_says_what_it_is_for_and_verdicts_can_be_told_apart() {
         ..asked
     };
     assert_ne!(gate.judge(&other, &calm(now), now).inputs, judgement.inputs);
+}
+
+#[test]
+fn a_text_that_answers_nothing_is_a_started_one_whatever_it_is_called() {
+    let gate = gate(&[]);
+    let nobody_wrote = Standing {
+        last_inbound_at: None,
+        proven: false,
+        ..calm(at(DAY))
+    };
+    for kind in [
+        DeliveryKind::Auto,
+        DeliveryKind::Approved,
+        DeliveryKind::Modified,
+        DeliveryKind::Reminder,
+    ] {
+        let found = judged(&gate, kind, &nobody_wrote, DAY);
+        assert_eq!(found, ("rule_refused", vec!["R31"]), "{}", kind.as_str());
+        let proven = Standing {
+            proven: true,
+            ..nobody_wrote
+        };
+        assert_eq!(judged(&gate, kind, &proven, DAY).0, "permit");
+        let capped = Standing {
+            started_last_week: 2,
+            ..proven
+        };
+        assert_eq!(
+            judged(&gate, kind, &capped, DAY),
+            ("rule_refused", vec!["R11"]),
+            "{}",
+            kind.as_str()
+        );
+    }
+}
+
+#[test]
+fn massachusetts_allows_two_a_week_whatever_the_company_sets() {
+    let gate = gate(&[("STARTED_TEXTS_PER_WEEK", "5")]);
+    let standing = Standing {
+        started_last_week: 2,
+        ..calm(at(DAY))
+    };
+    let now = at(DAY);
+    let text = text_of(&gate, DeliveryKind::Reminder);
+    for (number, expected) in [("+16175550143", "rule_refused"), ("+18605550143", "permit")] {
+        let to = Phone::parse(number).expect("a number");
+        let asked = request(&to, DeliveryKind::Reminder, &text, now);
+        assert_eq!(
+            told(&gate.judge(&asked, &standing, now)).0,
+            expected,
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn the_tenant_s_hours_narrow_ours_and_are_not_switched_off() {
+    let quiet = ["00:00-17:00".parse().expect("hours")];
+    let evenings = Standing {
+        quiet: &quiet,
+        ..calm(at(DAY))
+    };
+    let (to, now) = (phone(), at(DAY));
+    for switch in ["on", "off"] {
+        let gate = gate(&[("CONTACT_HOURS", switch)]);
+        let asked = request(&to, DeliveryKind::Auto, TEXT, now);
+        let judgement = gate.judge(&asked, &evenings, now);
+        let Verdict::Wait { until } = judgement.verdict else {
+            panic!("{judgement:?}")
+        };
+        assert_eq!(judgement.rules, ["R10"], "{switch}");
+        let local = until.with_timezone(&chrono_tz::America::New_York).time();
+        assert_eq!(local.to_string(), "17:00:00", "{switch}");
+    }
+    let both = judged(&gate(&[]), DeliveryKind::Auto, &evenings, NIGHT);
+    assert_eq!(both, ("wait", vec!["R7", "R10"]));
+    let none = ["00:00-24:00".parse().expect("hours")];
+    let never = Standing {
+        quiet: &none,
+        ..calm(at(DAY))
+    };
+    assert_eq!(
+        judged(&gate(&[]), DeliveryKind::Auto, &never, DAY),
+        ("rule_refused", vec!["R10"]),
+        "then a person has it"
+    );
+}
+
+#[test]
+fn an_amount_that_nobody_explains_is_sent_with_a_reason_or_not_at_all() {
+    let gate = gate(&[]);
+    let word = Override {
+        by: "m1".to_owned(),
+        reason: "Agreed on the phone".to_owned(),
+    };
+    let (to, now, figures) = (phone(), at(DAY), ["$900".to_owned()]);
+    let asked = Request {
+        unexplained: &figures,
+        ..request(&to, DeliveryKind::Modified, TEXT, now)
+    };
+    assert_eq!(
+        told(&gate.judge(&asked, &calm(now), now)),
+        ("rule_refused", vec!["R17"])
+    );
+    let overridden = Request {
+        overridden: Some(&word),
+        ..asked
+    };
+    assert_eq!(told(&gate.judge(&overridden, &calm(now), now)).0, "permit");
 }

@@ -315,3 +315,33 @@ fn the_answer_about_a_handed_over_text_names_missing_neighbours() {
         [Neighbour::CollectionsMonitor, Neighbour::SmsAgent]
     );
 }
+
+#[test]
+fn a_number_that_was_stopped_meanwhile_is_not_prepared_for_a_model() {
+    use crate::domain::HoldKind;
+    for (opted_out, holds) in [(true, vec![]), (false, vec![HoldKind::Manual])] {
+        let stopped = Case {
+            opted_out,
+            holds,
+            ..case(open(1, 1))
+        };
+        let event = opened(&[]);
+        let found = found(known(), history());
+        let needs = stage(Autonomy::Auto).needs(&event, &found);
+        assert_eq!(needs.consent, Some((testing::phone(), ConsentUse::Read)));
+        assert_eq!(needs.tenant, Some(testing::tenant_id()));
+        let decision = stage(Autonomy::Auto).decide(&event, &found, &stopped, after(3));
+        assert!(decision.emits.is_empty(), "{:?}", decision.subjects());
+        let update = row::<WorkflowUpdate>(&decision);
+        assert_eq!(
+            (update.action, update.outcome, update.ended),
+            (Some(Action::Suppressed), Some(Outcome::Suppressed), true)
+        );
+        assert!(row::<ConversationUpdate>(&decision).close_turn);
+        assert_eq!(told(&decision), [workflow(1)]);
+        // What a person has to read is a person's all the same.
+        let for_a_person = opened(&[EscalationType::AttorneyRepresented]);
+        let decision = stage(Autonomy::Auto).decide(&for_a_person, &found, &stopped, after(3));
+        assert_eq!(decision.subjects(), ["escalation.raised"]);
+    }
+}

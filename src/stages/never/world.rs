@@ -7,23 +7,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-use crate::domain::{ConversationId, DeliveryId, DeliveryKind, EventId, HoldKind, OpenText};
+use crate::domain::{
+    ConversationId, DeliveryId, DeliveryKind, EventId, HoldKind, Language, OpenText, Quiet,
+};
 use crate::engine::{Effect, EffectResult, Incoming, Next, Stage};
 use crate::events::{
     ApprovalDecided, ConsentEntered, DecisionAction, Direction, HoldRequested, LiftRequested,
-    ReplyApproved, SmsReceived,
+    OptInProof, ReplyApproved, SmsReceived, WindowEntered, WindowLiftRequested,
 };
 use crate::neighbours::sms_agent::{LookResult, SendResult};
 use crate::rules::gate::{Permit, introduces};
 use crate::stages::decide::{self, Decide};
 use crate::stages::deliver::{Balance, Deliver, DeliverSettings, Release};
 use crate::stages::intake::{self, Intake, IntakeSettings};
-use crate::stages::ledger::{Entry, Ledger};
+use crate::stages::ledger::{self, Entry, Ledger};
 use crate::stages::route::Route;
 use crate::stages::testing::{
     self, after, assert_no_row_twice, incoming, open_text, phone, reply_drafted, tenant_id, turn,
 };
 use crate::store::Case;
+use crate::store::contact_windows::ContactWindow;
 use crate::store::conversations::Conversation;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::drafts::Draft;
@@ -60,8 +63,11 @@ pub(super) struct World {
     events: u32,
     rooms: Vec<Room>,
     opted_out: bool,
+    /// There is a proof of an opt-in.
+    proven: bool,
     opt_outs: usize,
     holds: Vec<Hold>,
+    windows: Vec<ContactWindow>,
     drafts: Vec<Draft>,
     texts: BTreeMap<DeliveryId, Text>,
     /// Messages that `deliver` has not handled.
@@ -103,6 +109,7 @@ impl World {
             row: Conversation {
                 id: ConversationId::parse(name).expect("an id"),
                 introduced: false,
+                last_inbound_at: None,
                 ..testing::quiet(0)
             },
             texts: Vec::new(),
@@ -114,8 +121,10 @@ impl World {
             // Two conversations of one number: what is said in one holds in the other.
             rooms: vec![room("c1"), room("c2")],
             opted_out: false,
+            proven: false,
             opt_outs: 0,
             holds: Vec::new(),
+            windows: Vec::new(),
             drafts: Vec::new(),
             texts: BTreeMap::new(),
             stream: Vec::new(),
@@ -144,6 +153,13 @@ impl World {
         kinds.into_iter().collect()
     }
 
+    /// When the number wants no texts.
+    fn quiet(&self) -> Vec<Quiet> {
+        let standing = self.windows.iter().filter(|w| w.lifted.is_none());
+        let all: BTreeSet<Quiet> = standing.flat_map(|w| w.quiet.clone()).collect();
+        all.into_iter().collect()
+    }
+
     fn case(&self, room: usize) -> Case {
         let Room { row, texts } = &self.rooms[room];
         let pending = self
@@ -154,6 +170,9 @@ impl World {
             conversation: Some(row.clone()),
             opted_out: self.opted_out,
             holds: self.held_by(),
+            quiet: self.quiet(),
+            proven: self.proven,
+            started_last_week: self.started_last_week(),
             open_texts: if row.turn_open {
                 texts.clone()
             } else {
@@ -162,6 +181,20 @@ impl World {
             draft: pending.filter(|_| row.turn_open).cloned(),
             ..Case::default()
         }
+    }
+
+    /// As the database counts: intended or sent within seven days.
+    fn started_last_week(&self) -> i64 {
+        let since = self.now - TimeDelta::days(7);
+        let started = self.texts.values().filter(|text| {
+            let out = matches!(
+                text.row.status,
+                DeliveryStatus::Intended | DeliveryStatus::Sent
+            );
+            let begun = text.kind.is_started() || self.nobody_wrote_in(&text.row.conversation_id);
+            begun && out && text.row.created_at > since
+        });
+        i64::try_from(started.count()).expect("few")
     }
 
     fn room_of(&self, id: &ConversationId) -> usize {
@@ -255,6 +288,8 @@ impl World {
         let event = self.event(command);
         let stage = Decide {
             fresh: chrono::TimeDelta::hours(1),
+            checks: testing::checks(),
+            planning: testing::planning(),
             handover: testing::handover(),
             gate: gate(),
         };
@@ -375,8 +410,21 @@ impl World {
         if !kind.is_fixed() {
             let hour = self.now.with_timezone(&chrono_tz::America::New_York).hour();
             assert!((8..21).contains(&hour), "a text at {hour}");
+            // R10: by the clock of the number's own zone, as the tenant said it.
+            let local = self
+                .now
+                .with_timezone(&chrono_tz::America::New_York)
+                .naive_local();
+            for quiet in self.quiet() {
+                assert!(!quiet.covers(local), "a text in {quiet} at {local}");
+            }
             let room = &self.rooms[self.room_of(&reply.conversation_id)].row;
             assert!(room.introduced || introduces(permit.text()), "who are we?");
+        }
+        // R31, R11: nothing is begun without proof, and no third time within seven days.
+        if kind.is_started() || !kind.is_fixed() && self.nobody_wrote_in(&reply.conversation_id) {
+            assert!(self.proven, "begun without proof: {}", kind.as_str());
+            assert!(self.started_last_week() < 2, "a third text of ours");
         }
         let attempts = self
             .texts
@@ -396,6 +444,13 @@ impl World {
         if path == "woken" {
             self.walked.insert((kind.as_str(), "first"));
         }
+    }
+
+    fn nobody_wrote_in(&self, conversation: &ConversationId) -> bool {
+        self.rooms[self.room_of(conversation)]
+            .row
+            .last_inbound_at
+            .is_none()
     }
 
     fn call(&mut self, permit: &Permit, call: Call) -> Option<EffectResult> {
