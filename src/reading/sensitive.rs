@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::pattern::Fault;
 use super::phrases::Phrases;
+use super::plain_words;
 
 static PHRASES: LazyLock<Phrases> = LazyLock::new(|| build().0);
 
@@ -15,7 +16,30 @@ fn build() -> (Phrases, Vec<Fault>) {
 /// The reason code of the first such matter in a text, in the table's order; `None` for most texts.
 #[must_use]
 pub fn sensitive_matter(text: &str) -> Option<&'static str> {
-    PHRASES.found(text).first().copied()
+    let found = PHRASES.found(text).first().copied();
+    found.or_else(|| names_a_minors_age(text).then_some("minor"))
+}
+
+/// "I'm only 16", "tengo 15 años": the table has no numbers by value.
+fn names_a_minors_age(text: &str) -> bool {
+    let words = plain_words(text);
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    (0..words.len()).any(|at| {
+        let mut next = match (word(at), word(at + 1)) {
+            ("im" | "tengo", _) => at + 1,
+            ("i", "am" | "m") => at + 2,
+            _ => return false,
+        };
+        next += usize::from(matches!(word(next), "only" | "just" | "still" | "solo"));
+        let young = word(next)
+            .parse()
+            .is_ok_and(|age: u8| (10..18).contains(&age));
+        young
+            && matches!(
+                word(next + 1),
+                "" | "years" | "yrs" | "year" | "yo" | "anos"
+            )
+    })
 }
 
 #[cfg(test)]
@@ -50,6 +74,8 @@ mod tests {
             ("She is deceased", "deceased"),
             ("im only 16", "minor"),
             ("soy menor de edad", "minor"),
+            ("I'm 17 years old", "minor"),
+            ("tengo 16 años", "minor"),
             ("I'm on active duty until June", "military"),
             ("I got deployed", "military"),
             ("there's no heat in my apartment", "habitability"),
@@ -78,6 +104,9 @@ mod tests {
             "I'll be in the office when the lights are on lol",
             "the water bill ate my check",
             "im 30 years old and tired",
+            "i am 15 days late",
+            "tengo 15 dias de atraso",
+            "I'm 10 minutes away",
             "",
         ] {
             assert_eq!(sensitive_matter(text), None, "{text}");

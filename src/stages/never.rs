@@ -82,7 +82,7 @@ const WORDS: [&str; 17] = [
     "dont text me after 6 or on sundays",
     "Don't text me at work",
     "no me escriban los domingos",
-    "I never signed up for this texting",
+    "I'm tired of all these messages",
 ];
 
 fn step() -> impl Strategy<Value = Step> {

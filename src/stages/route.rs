@@ -8,14 +8,13 @@ use serde_json::json;
 use super::handover::{Handover, HandoverSettings};
 use super::silence::silenced;
 use crate::domain::{
-    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Language, Outcome, RoutingReason,
-    StepName, TenantContext, WorkflowStatus,
+    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Language, RoutingReason, StepName,
+    TenantContext, WorkflowStatus,
 };
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
-use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted, Turn};
+use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted};
 use crate::rules::gate::{Gate, Request, Standing};
 use crate::rules::routing::{self, Doubts, RoutingSettings};
-use crate::store::conversations::ConversationUpdate;
 use crate::store::drafts::NewDraft;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;

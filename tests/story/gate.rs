@@ -461,7 +461,7 @@ async fn an_amount_in_a_manager_s_text_is_compared_with_the_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn words_that_may_be_an_opt_out_are_held_for_a_person() {
     let world = World::with("OPENAI_API_KEY", "").start().await;
-    let doubt = world.text("c1", "I never signed up for this texting").await;
+    let doubt = world.text("c1", "I'm tired of all these messages").await;
     assert_eq!(doubt["action_taken"], "escalated", "{doubt}");
     assert_eq!(
         world.text("c1", "What do I owe?").await["action_taken"],

@@ -32,6 +32,7 @@ mod replies;
 mod restart;
 mod retries;
 mod roles;
+mod rules;
 mod settings;
 mod timeline;
 mod timers;

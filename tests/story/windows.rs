@@ -46,7 +46,8 @@ async fn a_tenant_names_hours_and_a_manager_lifts_them() {
     world.settle().await;
     world.stop_service().await;
     world.start_service().await;
-    text(&world, "c2", "And when is it due?").await;
+    let answer = text(&world, "c2", "What do I owe?").await;
+    assert_eq!(answer["action_taken"], "auto_sent", "{answer}");
     until_status(&world, "held", 2).await;
     let held: Vec<String> = sqlx::query_scalar(
         "select array_to_string(rules, ',') from gate_decisions where outcome = 'wait'",
@@ -226,7 +227,8 @@ async fn a_manager_writes_hours_down_over_http_or_nats() {
         .await;
     text(&world, "c1", "What do I owe?").await;
     until_status(&world, "held", 1).await;
-    world.pass(chrono::TimeDelta::days(3));
+    // Until half past eight of the next morning: the one hour that is left.
+    world.pass(chrono::TimeDelta::minutes(22 * 60 + 30));
     until_status(&world, "sent", 1).await;
     world.finish(1).await;
 }

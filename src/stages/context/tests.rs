@@ -345,3 +345,32 @@ fn a_number_that_was_stopped_meanwhile_is_not_prepared_for_a_model() {
         assert_eq!(decision.subjects(), ["escalation.raised"]);
     }
 }
+
+#[test]
+fn nothing_is_planned_on_a_contested_or_stayed_debt() {
+    let offering = |trigger| {
+        let mut event = opened(&[trigger]);
+        for text in &mut event.body.turn.texts {
+            text.plan = Some(PlanOffer {
+                weekly_amount: Cents(7_500),
+                weeks: Some(8),
+                ..PlanOffer::default()
+            });
+        }
+        event
+    };
+    let planned = |trigger| {
+        let decision = decide(&offering(trigger), &found(known(), history()));
+        assert!(
+            decision.emitted::<EscalationRaised>().is_some(),
+            "{trigger:?}"
+        );
+        decision.emitted::<PlanDetected>().is_some()
+    };
+    assert!(!planned(EscalationType::Bankruptcy));
+    assert!(!planned(EscalationType::PaymentDispute));
+    assert!(
+        planned(EscalationType::SupervisorRequest),
+        "else it is noted"
+    );
+}

@@ -232,6 +232,24 @@ mod tests {
     }
 
     #[test]
+    fn a_wish_about_calls_restricts_no_texts() {
+        for text in [
+            "stop calling me, just text me",
+            "please don't call me, text me instead",
+            "no me llamen, mejor escríbanme",
+            "stop emailing me, texts are fine",
+        ] {
+            let heard = heard(text);
+            assert_eq!(
+                (heard.opt_out, heard.cease, heard.doubt),
+                (None, false, false),
+                "{text}"
+            );
+            assert_eq!(heard.times, None, "{text}");
+        }
+    }
+
+    #[test]
     fn an_offer_and_what_belongs_to_a_person_are_heard() {
         let offer = heard("I can do $75 a week for 8 weeks").plan;
         assert_eq!(

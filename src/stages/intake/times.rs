@@ -94,18 +94,29 @@ impl Arrived<'_> {
 
     /// A matter that no machine answers (R23, R24). The code is for machines, the sentence for people.
     pub(super) fn sensitive(&self, code: &str) -> Decision {
-        let reason = format!("{code}: The text is about a matter that only a person answers.");
-        self.to_a_person(EscalationType::Manual, &reason)
+        self.to_a_person_with(EscalationType::Manual, |kind| match kind {
+            Some(kind) => format!("{code}: {}", kind.default_reason()),
+            None => format!("{code}: The text is about a matter that only a person answers."),
+        })
     }
 
     /// The open texts and this one are a person's. Often the text is something else as well, and then
     /// that is what the person reads first.
     pub(super) fn to_a_person(&self, otherwise: EscalationType, reason: &str) -> Decision {
+        self.to_a_person_with(otherwise, |kind| match kind {
+            Some(kind) => kind.default_reason().to_owned(),
+            None => reason.to_owned(),
+        })
+    }
+
+    fn to_a_person_with(
+        &self,
+        otherwise: EscalationType,
+        reason: impl Fn(Option<EscalationType>) -> String,
+    ) -> Decision {
         let kind = handing_over(self.heard.triggers.iter().copied());
         let mut handover = self.handing_over(kind.unwrap_or(otherwise));
-        if kind.is_none() {
-            reason.clone_into(&mut handover.reason);
-        }
+        handover.reason = reason(kind);
         self.stored()
             .change(ConversationUpdate {
                 open_turn: Some((self.next_turn(), self.workflow())),

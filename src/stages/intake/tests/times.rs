@@ -100,7 +100,12 @@ fn on_hold_the_hours_are_written_down_all_the_same() {
 
 #[test]
 fn doubt_about_an_opt_out_holds_and_asks_a_person() {
-    let decision = said("I never signed up for this texting", &case(open(3, 9)));
+    // Which words are doubted is the reader's to say.
+    let doubted = Heard {
+        doubt: true,
+        ..Heard::default()
+    };
+    let decision = decide(&sms(1, "so many texts"), &doubted, &case(open(3, 9)));
     assert!(
         decision.emitted::<TurnOpened>().is_none(),
         "never the model"
@@ -114,7 +119,7 @@ fn doubt_about_an_opt_out_holds_and_asks_a_person() {
 
 #[test]
 fn what_changes_a_number_locks_it() {
-    for text in ["dont text me after 6", "I never signed up for this texting"] {
+    for text in ["dont text me after 6", "I'm tired of all these messages"] {
         let needs = stage().needs(&sms(1, text), &hear(&sms(1, text)));
         assert_eq!(needs.consent, Some((phone(), ConsentUse::Change)), "{text}");
     }
@@ -122,18 +127,10 @@ fn what_changes_a_number_locks_it() {
 
 #[test]
 fn a_matter_that_no_machine_answers_is_a_persons_with_its_code() {
-    for (text, code, hold) in [
-        (
-            "my husband beats me",
-            "domestic_violence",
-            vec![HoldKind::Crisis],
-        ),
-        (
-            "the tenant passed away last month",
-            "deceased",
-            vec![HoldKind::Crisis],
-        ),
-        ("there's no heat in my apartment", "habitability", vec![]),
+    for (text, code, held) in [
+        ("my husband beats me", "domestic_violence", true),
+        ("the tenant passed away last month", "deceased", true),
+        ("there's no heat in my apartment", "habitability", false),
     ] {
         let decision = said(text, &case(open(3, 9)));
         assert!(decision.emitted::<TurnOpened>().is_none(), "{text}");
@@ -143,7 +140,8 @@ fn a_matter_that_no_machine_answers_is_a_persons_with_its_code() {
             "{}",
             raised.reason
         );
-        let holds: Vec<HoldKind> = rows::<NewHold>(&decision).iter().map(|h| h.kind).collect();
-        assert_eq!(holds, hold, "{text}");
+        let holds = rows::<NewHold>(&decision);
+        let crisis = holds.iter().any(|hold| hold.kind == HoldKind::Crisis);
+        assert_eq!(crisis, held, "{text}");
     }
 }
