@@ -84,7 +84,7 @@ mod tests {
             ("No hay agua caliente", "habitability"),
             ("when will you fix my sink", "habitability"),
             ("I'm withholding my rent", "withholding"),
-            ("not paying until you fix the leak", "habitability"),
+            ("not paying until you fix the leak", "withholding"),
         ];
         for (text, code) in cases {
             assert_eq!(sensitive_matter(text), Some(code), "{text}");

@@ -152,7 +152,10 @@ fn play(world: &mut World, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    // PROPTEST_CASES asks for more, never for fewer.
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(600), ..ProptestConfig::default()
+    })]
 
     /// The world itself asserts, at every call of the agent, all that must hold in that moment.
     #[test]
