@@ -160,6 +160,9 @@ enum When {
     Vague,
 }
 
+/// Hours, days, or both: "before noon on Sundays".
+type Piece = (Option<(u16, u16)>, Option<Days>);
+
 struct Reader<'a> {
     text: &'a str,
     tokens: &'a [Token],
@@ -412,7 +415,7 @@ impl Reader<'_> {
     /// The hours without texts, and whether somebody has to ask.
     fn quiet(&self, whens: &[When], lead: Lead) -> (Vec<Quiet>, bool) {
         let mut unclear = false;
-        let mut pieces: Vec<(Option<(u16, u16)>, Option<Days>)> = Vec::new();
+        let mut pieces: Vec<Piece> = Vec::new();
         for when in whens {
             let (hours, days) = match when {
                 When::Hours(from, until, sure) => {

@@ -2,13 +2,14 @@
 
 mod happenings;
 mod rows;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
 use crate::domain::{
-    ConversationId, DeliveryId, DeliveryKind, EventId, HoldKind, Language, OpenText, Quiet,
+    ConversationId, DeliveryId, DeliveryKind, EventId, HoldKind, Language, OpenText,
 };
 use crate::engine::{Effect, EffectResult, Incoming, Next, Stage};
 use crate::events::{
@@ -153,13 +154,6 @@ impl World {
         kinds.into_iter().collect()
     }
 
-    /// When the number wants no texts.
-    fn quiet(&self) -> Vec<Quiet> {
-        let standing = self.windows.iter().filter(|w| w.lifted.is_none());
-        let all: BTreeSet<Quiet> = standing.flat_map(|w| w.quiet.clone()).collect();
-        all.into_iter().collect()
-    }
-
     fn case(&self, room: usize) -> Case {
         let Room { row, texts } = &self.rooms[room];
         let pending = self
@@ -181,20 +175,6 @@ impl World {
             draft: pending.filter(|_| row.turn_open).cloned(),
             ..Case::default()
         }
-    }
-
-    /// As the database counts: intended or sent within seven days.
-    fn started_last_week(&self) -> i64 {
-        let since = self.now - TimeDelta::days(7);
-        let started = self.texts.values().filter(|text| {
-            let out = matches!(
-                text.row.status,
-                DeliveryStatus::Intended | DeliveryStatus::Sent
-            );
-            let begun = text.kind.is_started() || self.nobody_wrote_in(&text.row.conversation_id);
-            begun && out && text.row.created_at > since
-        });
-        i64::try_from(started.count()).expect("few")
     }
 
     fn room_of(&self, id: &ConversationId) -> usize {
@@ -444,13 +424,6 @@ impl World {
         if path == "woken" {
             self.walked.insert((kind.as_str(), "first"));
         }
-    }
-
-    fn nobody_wrote_in(&self, conversation: &ConversationId) -> bool {
-        self.rooms[self.room_of(conversation)]
-            .row
-            .last_inbound_at
-            .is_none()
     }
 
     fn call(&mut self, permit: &Permit, call: Call) -> Option<EffectResult> {

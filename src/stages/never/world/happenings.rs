@@ -48,7 +48,7 @@ impl World {
     /// itself a reply.
     pub(in crate::stages::never) fn remind(&mut self, room: usize, as_reply: bool) {
         let kind = if as_reply {
-            DeliveryKind::Auto
+            DeliveryKind::Approved
         } else {
             DeliveryKind::Reminder
         };
