@@ -10,7 +10,9 @@ use crate::domain::{ConversationId, Phone, TenantId};
 use crate::reading::without_secrets;
 
 /// Who wrote the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema, Default,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The tenant.

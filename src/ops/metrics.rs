@@ -47,10 +47,20 @@ metrics! {
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
     /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
+    /// Messages of a stage that wait, are in work, or are overdue (committed a while ago and not handled: in a backlog, a retry, or lost).
+    stage_messages: IntGaugeVec, "orchestrator_stage_messages", ["stage", "state"];
+    /// Events said again because the stream had lost them, by the stage that missed them.
+    said_again: IntCounterVec, "orchestrator_events_said_again_total", ["stage"];
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
-    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
+    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent, circuit_open: not made).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Calls to neighbours under way, by circuit.
+    upstream_under_way: IntGaugeVec, "orchestrator_upstream_requests_under_way", ["service"];
+    /// Circuits of this process (0 closed, 1 half open, 2 open); sms_agent is sending, sms_agent_reads its history.
+    circuit_state: IntGaugeVec, "orchestrator_circuit_state", ["service"];
+    /// Changes of circuits, by the state they changed to (closed, half_open, open).
+    circuit_transitions: IntCounterVec, "orchestrator_circuit_transitions_total", ["service", "to"];
     /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Answers of a model from request to last byte, by outcome (ok, transient, permanent, unusable).
@@ -61,6 +71,8 @@ metrics! {
     model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
     /// What they cost, in millionths of a dollar, when prices are set.
     model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
+    /// How full the inbound stream is, of its nearest limit; above 80 what was handled makes room, at 100 the door refuses.
+    inbound_used: IntGaugeVec, "orchestrator_inbound_stream_used_percent", [];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

@@ -18,6 +18,7 @@ use chrono::Weekday;
 use self::clock::{span_of, time_at};
 use super::lexicon::{Lexicon, Sym, sym};
 use super::pattern::{Fault, Hit, Table, TableBuilder};
+use super::spelling::Spelling;
 use super::tokens::{self, Masks, Token};
 use crate::domain::{Days, Quiet};
 
@@ -105,6 +106,7 @@ const WORDS: &[(&str, Word)] = &[
 
 struct Model {
     lexicon: Lexicon,
+    spelling: Spelling,
     table: Table,
     words: HashMap<Sym, Word>,
 }
@@ -123,9 +125,11 @@ fn build() -> (Model, Vec<Fault>) {
             words.entry(lexicon.intern(spelling)).or_insert(*word);
         }
     }
+    let spelling = Spelling::shared(&mut lexicon);
     let (table, faults) = builder.finish(&lexicon);
     let model = Model {
         lexicon,
+        spelling,
         table,
         words,
     };
@@ -137,7 +141,7 @@ fn build() -> (Model, Vec<Fault>) {
 #[must_use]
 pub fn read(text: &str) -> Option<ContactTimes> {
     let model = &*MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &Masks::default());
+    let tokens = tokens::split(text, &model.lexicon, &Masks::default(), &model.spelling);
     let syms: Vec<Sym> = tokens.iter().map(|t| t.sym).collect();
     let mut hits = Vec::new();
     model.table.hits(&syms, &mut hits);

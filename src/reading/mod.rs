@@ -26,6 +26,7 @@ mod promise;
 mod script;
 mod secrets;
 mod sensitive;
+mod spelling;
 mod stance;
 pub mod statements;
 mod terms;
@@ -89,7 +90,7 @@ pub fn warm_up() {
 #[must_use]
 pub fn read(text: &str, reference: NaiveDate) -> Reading {
     let model = &*model::MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let keyword = keywords::read(&tokens, text, model);
     let mut triggers = triggers::read(text, &tokens, model);
     let language = match keyword {
@@ -188,7 +189,7 @@ pub fn plain_words(text: &str) -> Vec<String> {
 pub fn trace(text: &str) -> String {
     use std::fmt::Write as _;
     let model = &*model::MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let c = context::Context::new(text, &tokens, model);
     let mut out = String::new();
     for (table, faults) in &model.faults {

@@ -3,11 +3,13 @@
 
 use super::lexicon::{Lexicon, Sym};
 use super::pattern::{Fault, Hit, Table, TableBuilder};
+use super::spelling::Spelling;
 use super::tokens::{self, Masks};
 
 /// A compiled file.
 pub(super) struct Phrases {
     lexicon: Lexicon,
+    spelling: Spelling,
     table: Table,
 }
 
@@ -18,14 +20,20 @@ impl Phrases {
         lexicon.load_variants(include_str!("data/variants.txt"));
         let mut builder = TableBuilder::default();
         builder.load(data, &mut lexicon);
+        let spelling = Spelling::shared(&mut lexicon);
         let (table, faults) = builder.finish(&lexicon);
-        (Self { lexicon, table }, faults)
+        let phrases = Self {
+            lexicon,
+            spelling,
+            table,
+        };
+        (phrases, faults)
     }
 
     /// The reasons of all headers with a hit that no exception of the same name touches, in the file's
     /// order. Linear in the text.
     pub(super) fn found(&self, text: &str) -> Vec<&'static str> {
-        let tokens = tokens::tokenize(text, &self.lexicon, &Masks::default());
+        let tokens = tokens::split(text, &self.lexicon, &Masks::default(), &self.spelling);
         let syms: Vec<Sym> = tokens.iter().map(|t| t.sym).collect();
         let mut hits = Vec::new();
         self.table.hits(&syms, &mut hits);

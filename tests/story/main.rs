@@ -8,22 +8,32 @@
     reason = "tests"
 )]
 
+mod fleet;
 mod world;
 
 mod answers;
 mod approvals;
+mod auth;
 mod bad_input;
+mod chaos;
+mod circuits;
 mod contracts;
 mod crash;
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod dashboard;
 mod duplicates;
 mod escalations;
+mod faults;
 mod feed;
+mod full;
 mod gate;
 mod hours;
+mod limits;
 mod neighbours_down;
 mod order;
 mod outage;
+mod permissions;
 mod plans;
 mod reading;
 mod redelivery;
@@ -34,7 +44,10 @@ mod retries;
 mod roles;
 mod rules;
 mod settings;
+mod sweep;
 mod timeline;
 mod timers;
+mod tls;
 mod topology;
 mod windows;
+mod wires;
