@@ -9,6 +9,7 @@ mod bulk;
 mod call;
 mod command;
 mod consents;
+mod contact_windows;
 pub mod docs;
 mod endpoints;
 mod escalations;

@@ -139,6 +139,14 @@ impl Judgement {
     }
 }
 
+/// The check of amounts.
+pub const AMOUNTS: &str = amounts::NAME;
+
+/// Every amount of money in a text that the grounds do not explain, as written (rules R17).
+pub fn unexplained_amounts(text: &str, grounds: &Grounds<'_>) -> Vec<String> {
+    amounts::unexplained(&Draft::read(text, grounds), grounds)
+}
+
 /// Runs every check.
 #[must_use]
 pub fn judge(reply: &str, grounds: &Grounds<'_>) -> Judgement {

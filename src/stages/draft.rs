@@ -2,11 +2,14 @@
 //!
 //! in: `turn.ready` · out: `reply.drafted`, `escalation.raised`
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use super::handover::{Handover, HandoverSettings};
 use super::planned::{Planned, PlanningSettings, asked_before, on_the_table};
+use super::silence::silenced;
 use crate::domain::{Confidence, EscalationType, PlanOffer, StepName, WorkflowStatus};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DraftedReply, Neighbour, ReplyDrafted, TurnReady};
@@ -15,7 +18,7 @@ use crate::rules::checks::{self, CheckSettings, Grounds, Judgement};
 use crate::rules::prompt::{self, PromptSettings};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Needs};
+use crate::store::{Case, ConsentUse, Needs, consents};
 
 /// The longest text the SMS Agent takes (`upstreams.md` §2.1).
 const LONGEST_TEXT: usize = 1600;
@@ -50,6 +53,8 @@ pub struct Found {
     draft: Result<DraftedReply, String>,
     /// What was paid, also when nothing of it could be used.
     bill: Bill,
+    /// The number may not be texted: no model was asked.
+    silenced: bool,
     began: DateTime<Utc>,
 }
 
@@ -67,7 +72,21 @@ impl Found {
             Ok(answer) => drafted(answer, bill, ready, settings, today),
             Err(error) => Err(error.to_string()),
         };
-        Self { draft, bill, began }
+        Self {
+            draft,
+            bill,
+            silenced: false,
+            began,
+        }
+    }
+
+    fn without_a_model(began: DateTime<Utc>) -> Self {
+        Self {
+            draft: Err("no model was asked".to_owned()),
+            bill: Bill::default(),
+            silenced: true,
+            began,
+        }
     }
 
     /// Facts of the step, with what all answers cost: the steps of a workflow add up to its bill.
@@ -104,6 +123,11 @@ impl Stage for Draft {
     async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
         let began = io.clock.now();
         let TurnReady { turn, facts } = &event.body;
+        // Not even what the tenant wrote goes to a model once nothing may be texted back (R2, R4).
+        let (phone, tenant) = (&turn.phone_number, turn.tenant_id.as_ref());
+        if consents::silenced(&io.db, phone, tenant).await? {
+            return Ok(Found::without_a_model(began));
+        }
         let messages = prompt::messages(turn, facts, &self.settings.prompt);
         let answer = io
             .neighbours
@@ -123,6 +147,8 @@ impl Stage for Draft {
         Needs {
             conversation: Some(turn.conversation_id.clone()),
             lock: true,
+            consent: Some((turn.phone_number.clone(), ConsentUse::Read)),
+            tenant: turn.tenant_id.clone(),
             plan: on_the_table(turn, found.plan())
                 .map(|plan| asked_before(&plan, &turn.conversation_id, event.envelope.received_at)),
             ..Needs::default()
@@ -138,6 +164,18 @@ impl Stage for Draft {
             // Overtaken, but paid for.
             return Decision::nothing(why)
                 .change(step.skipped(why).with(found.paid(json!({ "why": why }))));
+        }
+        if let Some(ended) = silenced(turn, case, now) {
+            if found.bill.answers == 0 {
+                return ended;
+            }
+            let why = "the number was silenced while the model wrote";
+            let paid = found.paid(json!({ "why": why }));
+            return ended.change(step.skipped(why).with(paid));
+        }
+        if found.silenced {
+            let because = "what held the number has been lifted meanwhile";
+            return Decision::wait(Duration::from_millis(200), because);
         }
         let planned = Planned::in_turn(
             turn,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{History, LookResult, SendResult, Sighting, text};
 use crate::domain::{HistoryEntry, TenantId};
+use crate::reading::without_secrets;
 
 /// The messages of an answer in any of its shapes: bare list, envelope, envelope in `data`. `None`
 /// for anything else: "no messages" may only be read where the agent says so.
@@ -50,7 +51,8 @@ pub(super) fn history(answer: &Value, zone: Tz) -> Option<History> {
             let entry = HistoryEntry {
                 id: id_of(row),
                 outbound: row["direction"].as_str() == Some("outbound"),
-                content: content_of(row)?.to_owned(),
+                // The agent keeps what tenants send; a model and a manager do not see it (R30).
+                content: without_secrets(content_of(row)?).into_owned(),
                 at: time_of(row, zone),
                 delivery_status,
             };

@@ -6,7 +6,7 @@ use super::{Draft, Finding, Grounds, UNGROUNDED};
 use crate::domain::Cents;
 use crate::reading::statements::{Stated, Statement};
 
-const NAME: &str = "amounts";
+pub(super) const NAME: &str = "amounts";
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     if clears_to_zero(draft) {
@@ -21,6 +21,22 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     Finding::passed(NAME)
+}
+
+/// Every amount that is wrong where it stands, as written.
+pub(super) fn unexplained(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Vec<String> {
+    let figures = draft
+        .said
+        .figures
+        .iter()
+        .filter(|figure| match figure.what {
+            Stated::Money { amount, marked } => {
+                // "Apartment 4" and "2 rooms" are nobody's money.
+                marked && wrong(draft, grounds, figure, amount, marked).is_some()
+            }
+            _ => false,
+        });
+    figures.map(|f| draft.words(&f.span).to_owned()).collect()
 }
 
 fn wrong(

@@ -334,3 +334,24 @@ fn a_turn_that_is_given_up_is_closed_only_while_its_workflow_carries_it() {
 fn what_began_no_workflow_closes_nothing_when_it_is_given_up() {
     assert_nothing(&stage().give_up(&ready(), "attempts_exhausted", after(9)));
 }
+
+#[test]
+fn without_a_model_nothing_is_drafted_and_nobody_is_bothered() {
+    use crate::domain::HoldKind;
+    let found = Found::without_a_model(after(4));
+    let held = Case {
+        holds: vec![HoldKind::Manual],
+        ..case(open(1, 1))
+    };
+    let decision = stage().decide(&ready(), &found, &held, after(6));
+    assert!(decision.emits.is_empty(), "{:?}", decision.subjects());
+    assert_eq!(
+        row::<WorkflowUpdate>(&decision).action,
+        Some(Action::Suppressed)
+    );
+    assert_eq!(told(&decision), [workflow(1)]);
+    // Lifted between the look and the decision: the message comes again, and then a model is asked.
+    let lifted = stage().decide(&ready(), &found, &case(open(1, 1)), after(6));
+    assert!(lifted.changes.is_empty() && lifted.emits.is_empty());
+    assert!(matches!(lifted.next, crate::engine::Next::Later { .. }));
+}
