@@ -4,7 +4,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval area-codes fuzz
+.PHONY: help demo test lint contracts eval area-codes fuzz schemathesis
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
@@ -13,6 +13,7 @@ help:
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ and docs/openapi.json anew from the code"
+	@echo "make schemathesis  makes requests out of the OpenAPI document and compares the answers with it"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
 # DEMO=--once ends after the summary, with an error when an outcome is not the expected one.
@@ -56,3 +57,8 @@ area-codes:
 FUZZ ?= reader
 fuzz:
 	cargo +nightly fuzz run $(FUZZ) -- -max_total_time=60
+
+# EXAMPLES=n requests per endpoint and kind; the tool is fetched into .dev/, pinned and hash-checked.
+schemathesis:
+	@cargo build --locked --workspace --bins
+	@$(SIMULATORS) with-servers -- tests/schemathesis/run
