@@ -53,7 +53,7 @@ area-codes:
 	@$(TARGET)/area-codes/bin/pip install -q --only-binary :all: --require-hashes -r $(TARGET)/area-codes/wanted.txt
 	$(TARGET)/area-codes/bin/python src/rules/contact_hours/regenerate.py src/rules/contact_hours/area_codes.txt
 
-# Needs a nightly compiler and cargo-fuzz; FUZZ is reader, money or plan_line.
+# Needs a nightly compiler and cargo-fuzz; FUZZ is a target of fuzz/README.md.
 FUZZ ?= reader
 fuzz:
 	cargo +nightly fuzz run $(FUZZ) -- -max_total_time=60

@@ -36,6 +36,7 @@ mod restart;
 mod retries;
 mod roles;
 mod settings;
+mod strangers;
 mod timeline;
 mod timers;
 mod tls;

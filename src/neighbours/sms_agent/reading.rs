@@ -34,7 +34,7 @@ fn content_of(row: &Value) -> Option<&str> {
 
 /// Reads a history: sorted by ourselves, because the agent's order is newest first with ties in
 /// any order (recorded); unsent texts left out, because the tenant never saw them.
-pub(super) fn history(answer: &Value, zone: Tz) -> History {
+pub fn history(answer: &Value, zone: Tz) -> History {
     let rows = rows(answer);
     let mut messages: Vec<HistoryEntry> = rows
         .iter()
@@ -69,7 +69,7 @@ fn tenant_of(answer: &Value) -> Option<TenantId> {
 }
 
 /// Whether the agent has an inbound text, and whose number it is.
-pub(super) fn sighting(answer: &Value, sid: &str) -> Sighting {
+pub fn sighting(answer: &Value, sid: &str) -> Sighting {
     let known = |row: &Value| {
         ["twilio_sid", "message_sid"]
             .iter()
@@ -97,7 +97,7 @@ fn time_of(row: &Value, zone: Tz) -> Option<DateTime<Utc>> {
 }
 
 /// Classifies the answer to a send (`upstreams.md` §2.5). `body` is `None` when it is not JSON.
-pub(super) fn send_answer(status: u16, after: Option<Duration>, body: Option<Value>) -> SendResult {
+pub fn send_answer(status: u16, after: Option<Duration>, body: Option<Value>) -> SendResult {
     let envelope = body.as_ref().map(|b| &b["error"]["details"]);
     let category = envelope.and_then(|d| d["category"].as_str());
     let provider_status = envelope.and_then(|d| d["status_code"].as_u64());
@@ -164,7 +164,7 @@ fn says_opted_out(body: &Value) -> bool {
 }
 
 /// Looks for a text among the agent's rows.
-pub(super) fn look(answer: &Value, body: &str, newer_than: i64, claimed: &[String]) -> LookResult {
+pub fn look(answer: &Value, body: &str, newer_than: i64, claimed: &[String]) -> LookResult {
     let ours: Vec<&Value> = rows(answer)
         .iter()
         .filter(|row| row["direction"].as_str() == Some("outbound"))
