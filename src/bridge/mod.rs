@@ -117,6 +117,15 @@ pub struct Bridge {
     pub circuits: Vec<Arc<Circuit>>,
 }
 
+/// Reads a query string as every list does.
+pub(crate) fn read_query(text: &str) {
+    let query = || query::Query::read(text);
+    drop(approvals::filter(&query()));
+    drop(escalations::filter(&query()));
+    drop(timeline::filter(&query()));
+    feed::read(&query());
+}
+
 /// The largest request body (`http-api.md` §0.1).
 const LARGEST_BODY: usize = 64 * 1024;
 

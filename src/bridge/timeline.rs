@@ -57,7 +57,7 @@ pub(super) async fn timeline(
     Ok(Json(body))
 }
 
-fn filter(query: &Query) -> Result<TimelineFilter, ApiError> {
+pub(super) fn filter(query: &Query) -> Result<TimelineFilter, ApiError> {
     let asked = query.text("type").unwrap_or_default();
     let types: Vec<String> = asked
         .split(',')

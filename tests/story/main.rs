@@ -44,6 +44,7 @@ mod retries;
 mod roles;
 mod rules;
 mod settings;
+mod strangers;
 mod sweep;
 mod timeline;
 mod timers;
