@@ -152,7 +152,7 @@ pub(super) async fn events(
 pub(super) fn read(query: &Query) {
     drop(Filter::read(query));
     drop(query.finish());
-    drop(query.text("last_event_id").map(|id| After::read(&id)));
+    let _ = query.text("last_event_id").map(|id| After::read(&id));
 }
 
 fn unavailable() -> ApiError {
