@@ -227,8 +227,8 @@ fn complete(operation: &mut Value, access: Access) {
         .pointer("/content/application~1json/schema/oneOf")
         .cloned()
     {
-        let shape = either.as_array().into_iter().flatten();
-        let shape = shape.cloned().find(|part| part["type"] != "null");
+        let mut parts = either.as_array().into_iter().flatten();
+        let shape = parts.find(|part| part["type"] != "null").cloned();
         body["content"]["application/json"]["schema"] = shape.into();
     }
     if body.is_null() {

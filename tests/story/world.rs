@@ -407,7 +407,7 @@ impl World {
 
     async fn clean_up(&self) {
         // Without a prefix the whole server is the story's own, and goes with it.
-        if self.names.subject("") != "" {
+        if !self.names.subject("").is_empty() {
             delete_streams(&self.nats, &self.prefix).await;
         }
         self.db.close().await;

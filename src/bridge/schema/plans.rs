@@ -102,7 +102,7 @@ pub(crate) struct Due {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum PlanOrPlans {
-    One(StoredPlan),
+    One(Box<StoredPlan>),
     Many(Plans),
 }
 
