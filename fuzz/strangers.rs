@@ -91,8 +91,9 @@ pub(crate) fn webhook_form(bytes: &[u8]) {
 /// What the SMS Agent answers to all four questions.
 pub(crate) fn agent_answers(bytes: &[u8]) {
     let answer = json(bytes);
-    let history = strangers::history(&answer, chrono_tz::America::New_York);
-    assert!(history.messages.len() <= 20);
+    if let Some(history) = strangers::history(&answer, chrono_tz::America::New_York) {
+        assert!(history.messages.len() <= 20);
+    }
     strangers::look(&answer, "hello", 0, &[]);
     strangers::sighting(&answer, "SM1");
     for status in [200, 202, 204, 400, 401, 404, 422, 429, 500, 502, 503] {

@@ -14,8 +14,10 @@ use crate::bridge::BridgeSettings;
 use crate::domain::{Cents, Confidence, MicroUsd, Prices};
 use crate::engine::connection::NatsSettings;
 use crate::engine::runner::EngineSettings;
+use crate::engine::sweep::SweepSettings;
 use crate::neighbours::RetrySettings;
 use crate::neighbours::caller::Address;
+use crate::neighbours::limits::CallLimits;
 use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
 use crate::neighbours::notifications::{NotificationSettings, Topic, addresses};
 use crate::neighbours::sms_agent::SmsAgentSettings;
@@ -68,6 +70,8 @@ pub struct NeighbourSettings {
     pub notifications: Address,
     /// `NEIGHBOUR_TIMEOUT_SECONDS`: for reads on a text's way.
     pub read_timeout: Duration,
+    /// How many calls, how long, how many failures.
+    pub limits: CallLimits,
     /// Repeats.
     pub retry: RetrySettings,
     /// The agent's.
@@ -99,6 +103,10 @@ impl Config {
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
                 wake_every: env.seconds("WAKE_SECONDS", 5.0),
+                sweep: SweepSettings {
+                    every: env.seconds("SWEEP_SECONDS", 10.0),
+                    after: env.seconds("SWEEP_AFTER_SECONDS", 60.0),
+                },
                 silence: TimeDelta::from_std(env.hours("ESCALATION_HOURS", 36.0))
                     .unwrap_or(TimeDelta::MAX),
                 shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),
@@ -143,6 +151,7 @@ fn database(env: &Env) -> DatabaseSettings {
         url: url.unwrap_or_else(|| SecretString::from("")),
         max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10),
         statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+        timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
     };
     // The fault is not quoted: it may hold the password.
     let address = settings.url.expose_secret();
@@ -183,6 +192,7 @@ fn neighbours(env: &Env) -> NeighbourSettings {
             "UPSTREAM_AUTH_TOKEN_NOTIFICATION_SERVICE",
         ),
         read_timeout: env.seconds("NEIGHBOUR_TIMEOUT_SECONDS", 5.0),
+        limits: CallLimits::read(env),
         retry,
         agent: SmsAgentSettings {
             zone: zone(env, "SMS_AGENT_TIMEZONE", "UTC"),

@@ -9,10 +9,12 @@ mod approval;
 mod catalogue;
 mod claim;
 mod consent;
+mod contact_window;
 mod escalate;
 mod escalation;
 mod fields;
 mod inbound;
+mod neighbour;
 mod plan;
 mod reply;
 mod retry;
@@ -27,7 +29,10 @@ pub use catalogue::{Entry, asyncapi, schema_of};
 pub use claim::{ApprovalClaimed, ClaimRequested, ReleaseRequested};
 pub use consent::{
     ConsentEntered, ConsentGranted, ConsentRevoked, HoldLifted, HoldPlaced, HoldRequested,
-    LiftRequested,
+    LiftRequested, OptInProof, source_word,
+};
+pub use contact_window::{
+    ContactWindowLifted, ContactWindowSet, WindowEntered, WindowLiftRequested,
 };
 pub use escalate::{AssignmentRequested, EscalationRequested, ResolutionRequested};
 pub use escalation::{
@@ -36,6 +41,7 @@ pub use escalation::{
 };
 pub use fields::{FieldError, Fields, Invalid, time};
 pub use inbound::{Direction, SmsReceived};
+pub use neighbour::CircuitChanged;
 pub use plan::{FoundPlan, PlanDetected, PlanRequested};
 pub use reply::{
     DeliveryDue, DeliveryFailed, DeliveryHeld, DeliverySuppressed, DraftedReply, ModelEscalation,
@@ -235,6 +241,16 @@ events! {
     /// A manager enters what a tenant said about being texted: a command. The body is the body of
     /// `POST /orchestrate/consents`.
     ConsentEntered = "command.consent" in Inbound, from "bridge, other services", to "ledger";
+    /// A number wants no texts at certain hours.
+    ContactWindowSet = "consent.window_set" in Story, from "intake, ledger", to "dashboards";
+    /// Such hours count no longer.
+    ContactWindowLifted = "consent.window_lifted" in Story, from "ledger", to "dashboards";
+    /// A manager enters when a number wants no texts: a command. The body is the body of
+    /// `POST /orchestrate/contact-windows`.
+    WindowEntered = "command.contact_window" in Inbound, from "bridge, other services", to "ledger";
+    /// A manager lifts such hours: a command. The body is the body of
+    /// `POST /orchestrate/contact-windows/{id}/lift` with the entry's id.
+    WindowLiftRequested = "command.lift_contact_window" in Inbound, from "bridge, other services", to "ledger";
     /// A manager holds a number or a tenant: a command. The body is the body of
     /// `POST /orchestrate/holds`.
     HoldRequested = "command.hold" in Inbound, from "bridge, other services", to "ledger";
@@ -247,6 +263,9 @@ events! {
     HoldLifted = "hold.lifted" in Story, from "ledger", to "dashboards";
     /// Managers were told.
     NotificationSent = "notification.sent" in Story, from "notify", to "dashboards";
+    /// A neighbour is not asked for a while, or is asked again. Best effort: the process's metrics
+    /// have the truth.
+    CircuitChanged = "neighbour.circuit_changed" in Story, from "every process", to "dashboards";
     /// A workflow could not be finished; its dead letter says why.
     WorkflowFailed = "workflow.failed" in Story, from "every stage", to "notify, dashboards";
     /// A message that cannot be worked on, as it came, with the reason. A copy: Postgres has the truth.

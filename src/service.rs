@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
@@ -20,14 +21,14 @@ use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm};
-use crate::events::Neighbour;
+use crate::engine::{Clock, Stage as _, alarm, outages, room, sweep};
 use crate::listener;
-use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notifications, SmsAgent};
+use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
 use crate::stages::deliver::Deliver;
+use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
@@ -90,15 +91,27 @@ impl Service {
             false => None,
         };
         let bridge_address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let db = store::connect(&config.database)?;
+        let (db, patience) = store::open(&config.database)?;
         let client = connect(&config.nats).await?;
         let publisher = Publisher {
             jetstream: async_nats::jetstream::new(client.clone()),
             names: config.nats.names.clone(),
             client: client.clone(),
         };
-        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
-        let neighbours = neighbours(&config, &metrics)?;
+        tasks.spawn(
+            health
+                .clone()
+                .watch(db.clone(), patience.clone(), client.clone()),
+        );
+        let (told, changes) = mpsc::channel(outages::AT_ONCE);
+        let neighbours = Opening {
+            settings: &config.neighbours,
+            clock: &clock,
+            metrics: &metrics,
+            told: Some(told),
+        }
+        .all()?;
+        tasks.spawn(outages::publish(changes, publisher.clone(), stop.clone()));
         if let Some(listener) = listener {
             let bridge = Bridge {
                 db: db.clone(),
@@ -112,6 +125,7 @@ impl Service {
                 clock: clock.clone(),
                 settings: config.bridge.clone(),
                 model_configured: neighbours.model.is_configured(),
+                circuits: neighbours.circuits.clone(),
             };
             let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
             let app = axum::Router::new().fallback_service(app);
@@ -123,6 +137,7 @@ impl Service {
         let engine = Arc::new(Engine {
             committer: Committer::start(
                 &db,
+                &patience,
                 &clock,
                 &metrics,
                 config.engine.commit_shards,
@@ -133,7 +148,9 @@ impl Service {
                 neighbours,
                 db: db.clone(),
                 clock: clock.clone(),
+                metrics: Arc::clone(&metrics),
             },
+            patience,
             clock,
             settings: config.engine.clone(),
             metrics,
@@ -205,7 +222,18 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             alarm::run(engine.clone(), settings).await;
         }
     };
-    futures::join!(stages, alarm);
+    let sweep = async {
+        if !roles.stages.is_empty() {
+            sweep::run(engine.clone()).await;
+        }
+    };
+    // Whoever takes texts in looks after the room for them.
+    let room = async {
+        if roles.stages.contains(&Intake::NAME) {
+            room::keep(engine.clone()).await;
+        }
+    };
+    futures::join!(stages, alarm, sweep, room);
 }
 
 pub(crate) async fn prepare(
@@ -244,32 +272,4 @@ pub(crate) async fn prepare(
         }
     }
     Ok(())
-}
-
-fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbours> {
-    let settings = &config.neighbours;
-    let caller = |who, address: &crate::neighbours::caller::Address, read| {
-        Caller::new(who, address.clone(), read, settings.retry, metrics.clone())
-    };
-    let read = settings.read_timeout;
-    Ok(Neighbours {
-        monitor: Arc::new(CollectionsMonitor::new(caller(
-            Neighbour::CollectionsMonitor,
-            &settings.monitor,
-            read,
-        )?)),
-        sms_agent: Arc::new(SmsAgent::new(
-            caller(Neighbour::SmsAgent, &settings.sms_agent, read)?,
-            settings.agent.clone(),
-        )),
-        notifications: Arc::new(Notifications::new(
-            caller(
-                Neighbour::NotificationService,
-                &settings.notifications,
-                Duration::from_secs(10),
-            )?,
-            settings.notification.clone(),
-        )),
-        model: Arc::new(Model::new(settings.model.clone(), metrics.clone())?),
-    })
 }

@@ -14,8 +14,8 @@ use utoipa::OpenApi;
 use super::auth::Access;
 use super::schema::Problem;
 use super::{
-    approvals, bulk, consents, endpoints, escalations, feed, health, plans, retries, sms, timeline,
-    workflow,
+    approvals, bulk, consents, contact_windows, endpoints, escalations, feed, health, plans,
+    retries, sms, timeline, workflow,
 };
 
 #[derive(OpenApi)]
@@ -63,6 +63,9 @@ use super::{
         consents::holds,
         consents::hold,
         consents::lift,
+        contact_windows::list,
+        contact_windows::enter,
+        contact_windows::lift,
     ),
     components(schemas(Problem))
 )]

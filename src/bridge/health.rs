@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::schema::health::{Alive, Health, NotReady, Ready};
 use super::{ApiError, Bridge};
@@ -17,12 +17,19 @@ use crate::ops::sidecar;
 )]
 pub(super) async fn health(State(bridge): State<Bridge>) -> Json<Value> {
     let health = &bridge.health;
+    let circuits: Map<String, Value> = bridge
+        .circuits
+        .iter()
+        .map(|circuit| circuit.view())
+        .map(|c| (c.name.as_str().to_owned(), json!(c.state)))
+        .collect();
     Json(json!({
         "status": if health.is_degraded() { "degraded" } else { "healthy" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": health.uptime().as_secs_f64(),
         "timestamp": stamp(bridge.clock.now()),
         "service_name": "orchestrator-service",
+        "circuits": circuits,
         "checks": {
             "database": if health.database() { "healthy" } else { "unhealthy" },
             "openai": if bridge.model_configured { "configured" } else { "not_configured" },

@@ -9,6 +9,7 @@ mod bulk;
 mod call;
 mod command;
 mod consents;
+mod contact_windows;
 pub mod docs;
 mod endpoints;
 mod escalations;
@@ -43,6 +44,7 @@ use crate::config::Env;
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
 use crate::listener::ListenerSettings;
+use crate::neighbours::Circuit;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 
@@ -111,6 +113,8 @@ pub struct Bridge {
     pub settings: BridgeSettings,
     /// A model key is configured.
     pub model_configured: bool,
+    /// This process's circuits.
+    pub circuits: Vec<Arc<Circuit>>,
 }
 
 /// Reads a query string as every list does.

@@ -88,6 +88,10 @@ uuid_id!(
     HoldId, emit: "hold_", accept: []
 );
 uuid_id!(
+    /// Hours in which a number does not want texts.
+    ContactWindowId, emit: "cw_", accept: []
+);
+uuid_id!(
     /// Work that could not be done.
     DeadLetterId, emit: "dl_", accept: []
 );
@@ -114,6 +118,13 @@ impl EventId {
     /// twice (redelivery, rolled back batch) names the same row both times.
     pub fn row(self, what: &str) -> Uuid {
         Uuid::new_v5(&self.0, what.as_bytes())
+    }
+
+    /// A part of `within` that is its own: so that those who wait for the same thing do not come
+    /// back in the same moment. Derived, because decisions draw nothing.
+    pub fn share_of(self, within: std::time::Duration) -> std::time::Duration {
+        let (_, low) = self.0.as_u64_pair();
+        within.mul_f64((low % 1000) as f64 / 1000.0)
     }
 }
 

@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{self, Answer};
+use super::crash::{self, Point};
 use super::decision::{Effect, Next};
 use super::emitted::keep;
 use super::{Clock, Decision};
@@ -22,7 +23,7 @@ use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
 use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Tx, handled, is_transient};
+use crate::store::{self, Case, Change, Needs, Patience, Tx, handled, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -96,6 +97,7 @@ impl Committer {
     /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
     pub fn start(
         pool: &PgPool,
+        patience: &Patience,
         clock: &Clock,
         metrics: &Arc<Metrics>,
         shards: usize,
@@ -105,6 +107,7 @@ impl Committer {
             let (sender, receiver) = mpsc::channel(4096);
             let worker = Worker {
                 pool: pool.clone(),
+                patience: patience.clone(),
                 clock: clock.clone(),
                 metrics: metrics.clone(),
                 stop: stop.clone(),
@@ -142,6 +145,7 @@ impl Committer {
 
 struct Worker {
     pool: PgPool,
+    patience: Patience,
     clock: Clock,
     metrics: Arc<Metrics>,
     stop: tokio_util::sync::CancellationToken,
@@ -218,7 +222,7 @@ impl Worker {
         let mut clashes = 0;
         let mut pause = Duration::from_millis(20);
         loop {
-            match self.commit_once(jobs, look_for_marks).await {
+            match self.commit_in_time(jobs, look_for_marks).await {
                 Ok(results) => return Ok(results),
                 // Members that met on a mark fall apart into rounds of one.
                 Err(RoundError::Overtaken) if look_for_marks && jobs.len() > 1 => {
@@ -248,12 +252,32 @@ impl Worker {
         }
     }
 
+    /// A connection that says nothing is a database that is away.
+    async fn commit_in_time(
+        &self,
+        jobs: &[&Job],
+        look_for_marks: bool,
+    ) -> Result<Vec<Committed>, RoundError> {
+        let once = async {
+            match self.commit_once(jobs, look_for_marks).await {
+                Ok(results) => Ok(Some(results)),
+                Err(RoundError::Database(error)) => Err(error),
+                Err(RoundError::Overtaken) => Ok(None),
+            }
+        };
+        match self.patience.within(once).await {
+            Ok(Some(results)) => Ok(results),
+            Ok(None) => Err(RoundError::Overtaken),
+            Err(error) => Err(RoundError::Database(error)),
+        }
+    }
+
     async fn commit_once(
         &self,
         jobs: &[&Job],
         look_for_marks: bool,
     ) -> Result<Vec<Committed>, RoundError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.patience.begin(&self.pool).await?;
         let mut already = HashMap::new();
         if look_for_marks {
             let events: Vec<_> = jobs.iter().map(|job| (job.event, job.stage)).collect();
@@ -269,7 +293,19 @@ impl Worker {
         let decided = decide_all(&open, &cases, now);
         let verdicts = verdicts(&decided);
         let results = write(&mut tx, &open, decided, now).await?;
+        pass(
+            &open,
+            &results,
+            Point::IntentWritten,
+            Point::DecisionWritten,
+        );
         tx.commit().await?;
+        pass(
+            &open,
+            &results,
+            Point::IntentCommitted,
+            Point::DecisionCommitted,
+        );
         for (outcome, rule) in verdicts {
             self.metrics.gate.with_label_values(&[outcome, rule]).inc();
         }
@@ -283,6 +319,17 @@ impl Worker {
                 },
             )
             .collect())
+    }
+}
+
+/// A round has come to where a test may end it.
+fn pass(jobs: &[&Job], results: &[Committed], intent: Point, decision: Point) {
+    for (job, result) in jobs.iter().zip(results) {
+        match result {
+            Committed::Act(_) => crash::point(job.stage, intent),
+            Committed::Done { .. } => crash::point(job.stage, decision),
+            _ => {}
+        }
     }
 }
 
@@ -440,53 +487,4 @@ async fn mark_handled(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ConversationId;
-
-    fn ticket(conversation: &str) -> Ticket {
-        let needs = Needs {
-            conversation: Some(ConversationId::parse(conversation).expect("an id")),
-            ..Needs::default()
-        };
-        let job = Job {
-            event: EventId(uuid::Uuid::new_v4()),
-            stage: "test",
-            correlation_id: String::new(),
-            traceparent: None,
-            needs,
-            decide: Box::new(|_, _| Decision::done()),
-        };
-        (job, oneshot::channel().0)
-    }
-
-    fn names(round: &[Ticket]) -> Vec<String> {
-        round
-            .iter()
-            .filter_map(|(job, _)| job.needs.conversation.as_ref())
-            .map(ToString::to_string)
-            .collect()
-    }
-
-    #[test]
-    fn a_conversation_appears_once_in_a_round_and_keeps_its_order() {
-        let mut waiting: VecDeque<Ticket> = ["a", "b", "a", "c", "a"].map(ticket).into();
-        let third = waiting[4].0.event;
-        assert_eq!(names(&next_round(&mut waiting)), ["a", "b", "c"]);
-        assert_eq!(names(&next_round(&mut waiting)), ["a"]);
-        let last = next_round(&mut waiting);
-        assert_eq!(last[0].0.event, third);
-        assert!(waiting.is_empty());
-    }
-
-    #[test]
-    fn a_panicking_decision_spoils_only_itself() {
-        let mut bad = ticket("a");
-        bad.0.decide = Box::new(|_, _| panic!("a bug"));
-        let good = ticket("b");
-        let cases = vec![Case::default(), Case::default()];
-        let decided = decide_all(&[&bad.0, &good.0], &cases, DateTime::UNIX_EPOCH);
-        assert!(decided[0].is_err());
-        assert!(decided[1].is_ok());
-    }
-}
+mod tests;

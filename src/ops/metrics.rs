@@ -42,15 +42,42 @@ const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0,
 ];
 
+const TOKENS: [f64; 9] = [
+    250.0, 500.0, 1_000.0, 1_500.0, 2_000.0, 3_000.0, 5_000.0, 10_000.0, 20_000.0,
+];
+
+/// From a hundredth of a cent to a dollar.
+const MICRO_USD: [f64; 9] = [
+    100.0,
+    500.0,
+    1_000.0,
+    5_000.0,
+    10_000.0,
+    20_000.0,
+    50_000.0,
+    100_000.0,
+    1_000_000.0,
+];
+
 metrics! {
     /// HTTP requests by route, method and status.
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
     /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
+    /// Messages of a stage that wait, are in work, or are overdue (committed a while ago and not handled: in a backlog, a retry, or lost).
+    stage_messages: IntGaugeVec, "orchestrator_stage_messages", ["stage", "state"];
+    /// Events said again because the stream had lost them, by the stage that missed them.
+    said_again: IntCounterVec, "orchestrator_events_said_again_total", ["stage"];
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
-    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
+    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent, circuit_open: not made).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Calls to neighbours under way, by circuit.
+    upstream_under_way: IntGaugeVec, "orchestrator_upstream_requests_under_way", ["service"];
+    /// Circuits of this process (0 closed, 1 half open, 2 open); sms_agent is sending, sms_agent_reads its history.
+    circuit_state: IntGaugeVec, "orchestrator_circuit_state", ["service"];
+    /// Changes of circuits, by the state they changed to (closed, half_open, open).
+    circuit_transitions: IntCounterVec, "orchestrator_circuit_transitions_total", ["service", "to"];
     /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Answers of a model from request to last byte, by outcome (ok, transient, permanent, unusable).
@@ -61,6 +88,14 @@ metrics! {
     model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
     /// What they cost, in millionths of a dollar, when prices are set.
     model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
+    /// Tokens of all answers to one question, which is one for each turn of a workflow.
+    workflow_tokens: HistogramVec, "orchestrator_model_tokens_per_turn", [], buckets TOKENS;
+    /// What they cost together, in millionths of a dollar, when prices are set.
+    workflow_cost: HistogramVec, "orchestrator_model_cost_micro_usd_per_turn", [], buckets MICRO_USD;
+    /// Checks that a drafted reply failed, by name. A draft that is asked for again counts again.
+    failed_checks: IntCounterVec, "orchestrator_failed_checks_total", ["check"];
+    /// How full the inbound stream is, of its nearest limit; above 80 what was handled makes room, at 100 the door refuses.
+    inbound_used: IntGaugeVec, "orchestrator_inbound_stream_used_percent", [];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

@@ -6,8 +6,10 @@
 //! microseconds and the work is linear in its length.
 
 mod amounts;
+mod contact_times;
 mod context;
 mod dates;
+mod doubt;
 mod durations;
 mod figures;
 mod fold;
@@ -18,10 +20,15 @@ mod model;
 mod numbers;
 mod offers;
 mod pattern;
+mod phrases;
 mod plan;
 mod promise;
 mod script;
+mod secrets;
+mod sensitive;
+mod spelling;
 mod stance;
+mod stated;
 pub mod statements;
 mod terms;
 mod tokens;
@@ -31,10 +38,14 @@ mod words;
 
 use chrono::NaiveDate;
 
+pub use contact_times::{ContactTimes, read as contact_times};
+pub use doubt::may_be_opt_out;
 pub use keywords::Keyword;
 pub use language::LanguageGuess;
 pub use plan::PlanOffer;
 pub use promise::Promise;
+pub use secrets::without_secrets;
+pub use sensitive::sensitive_matter;
 pub use triggers::{Trigger, TriggerHit};
 
 use crate::domain::money::Cents;
@@ -80,7 +91,7 @@ pub fn warm_up() {
 #[must_use]
 pub fn read(text: &str, reference: NaiveDate) -> Reading {
     let model = &*model::MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let keyword = keywords::read(&tokens, text, model);
     let mut triggers = triggers::read(text, &tokens, model);
     let language = match keyword {
@@ -179,7 +190,7 @@ pub fn plain_words(text: &str) -> Vec<String> {
 pub fn trace(text: &str) -> String {
     use std::fmt::Write as _;
     let model = &*model::MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let c = context::Context::new(text, &tokens, model);
     let mut out = String::new();
     for (table, faults) in &model.faults {

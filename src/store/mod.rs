@@ -9,6 +9,7 @@ pub mod audit;
 pub mod case;
 pub mod change;
 pub mod consents;
+pub mod contact_windows;
 pub mod conversations;
 pub mod dead_letters;
 pub mod deliveries;
@@ -19,6 +20,7 @@ pub mod gate_decisions;
 pub mod handled;
 pub mod holds;
 pub mod notifications;
+pub mod patience;
 pub mod plans;
 pub mod pool;
 pub mod relay_cursors;
@@ -27,11 +29,13 @@ pub mod steps;
 pub mod texts;
 pub mod timeline;
 pub mod timers;
+pub mod unfinished;
 pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
 pub use change::{Change, apply};
-pub use pool::{DatabaseSettings, MIGRATOR, connect};
+pub use patience::Patience;
+pub use pool::{DatabaseSettings, MIGRATOR, connect, open};
 
 /// A transaction of the committer.
 pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
@@ -75,6 +79,8 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
                 .iter()
                 .any(|class| code.starts_with(class))
                 || code == "25006"
+                // A statement that took longer than it may: it waited for a lock, most likely.
+                || code == "57014"
         }),
         _ => false,
     }

@@ -8,18 +8,25 @@
     reason = "tests"
 )]
 
+mod fleet;
 mod world;
 
 mod answers;
 mod approvals;
 mod auth;
 mod bad_input;
+mod chaos;
+mod circuits;
 mod contracts;
 mod crash;
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod dashboard;
 mod duplicates;
 mod escalations;
+mod faults;
 mod feed;
+mod full;
 mod gate;
 mod hours;
 mod limits;
@@ -35,9 +42,13 @@ mod replies;
 mod restart;
 mod retries;
 mod roles;
+mod rules;
 mod settings;
 mod strangers;
+mod sweep;
 mod timeline;
 mod timers;
 mod tls;
 mod topology;
+mod windows;
+mod wires;

@@ -66,6 +66,8 @@ pub(crate) struct World {
     ahead: Arc<AtomicI64>,
     database: String,
     finished: bool,
+    /// How long `until` waits.
+    pub(crate) patience: Duration,
 }
 
 /// What a test changes before the service starts.
@@ -155,6 +157,8 @@ impl World {
             ("SIDECAR_PORT", "0"),
             ("RETRY_BASE_MS", "20"),
             ("SMS_RETRY_BASE_MS", "50"),
+            // Stories about circuits say so; the others should not wait a minute.
+            ("CIRCUIT_BREAKER_TIMEOUT_SECONDS", "0.3"),
             ("SMS_SEND_TIMEOUT_SECONDS", "1"),
             ("SMS_LOOK_AFTER_SECONDS", "3.5"),
             ("SYNC_BUDGET_MS", "8000"),
@@ -183,6 +187,7 @@ impl World {
             ahead: Arc::default(),
             database: name,
             finished: false,
+            patience: Duration::from_secs(20),
         }
     }
 
@@ -295,7 +300,7 @@ impl World {
         ack.await.expect("the stream takes it");
     }
 
-    /// Asks until there is an answer, at most 20 seconds.
+    /// Asks until there is an answer, 20 seconds unless the story has more patience.
     pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
         &self,
         what: &str,
@@ -306,10 +311,7 @@ impl World {
             if let Some(answer) = ask().await {
                 return answer;
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "waited in vain: {what}"
-            );
+            assert!(started.elapsed() < self.patience, "waited in vain: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -329,6 +331,23 @@ impl World {
             .fetch_one(&self.db)
             .await
             .expect("a number")
+    }
+
+    /// A metric over all its labels and all replicas.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for service in &self.services {
+            let url = format!("http://{}/metrics", service.sidecar);
+            let text = self.http.get(url).send().await.expect("metrics");
+            let text = text.text().await.expect("text");
+            let lines = text.lines().filter(|line| {
+                let rest = line.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+            });
+            let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            sum += values.sum::<f64>();
+        }
+        sum
     }
 
     /// Texts on the phone of a conversation's tenant.

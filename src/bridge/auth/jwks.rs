@@ -73,7 +73,8 @@ pub(super) struct Jwks {
 
 impl Jwks {
     pub(super) fn new(url: &str) -> Result<Self, reqwest::Error> {
-        let client = crate::neighbours::caller::client_builder()
+        let client = crate::neighbours::connections::client_builder()
+            .connect_timeout(PATIENCE)
             .timeout(PATIENCE)
             .build()?;
         Ok(Self {

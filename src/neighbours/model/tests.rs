@@ -7,7 +7,10 @@ use simulators::{Config, Neighbours};
 use uuid::Uuid;
 
 use super::*;
+use crate::config::Env;
 use crate::domain::{MicroUsd, Prices};
+use crate::engine::Clock;
+use crate::neighbours::CircuitName;
 
 async fn servers() -> (Neighbours, Neighbours) {
     // Fails from the second time on, which is as good.
@@ -50,10 +53,24 @@ fn model(first: &Neighbours, second: Option<&Neighbours>) -> Model {
             times: 2,
         },
     };
-    Model::new(settings, Arc::new(Metrics::new().expect("metrics"))).expect("a client")
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let limits = CallLimits::read(&Env::from_pairs(&[]));
+    let circuit = |name| {
+        let breaker = limits.model.breaker;
+        Circuit::new(name, breaker, &Clock::system(), &metrics, None)
+    };
+    let circuits = Circuits {
+        first: circuit(CircuitName::Model),
+        second: circuit(CircuitName::Fallback),
+    };
+    Model::new(settings, &limits, circuits, metrics).expect("a client")
 }
 
 async fn ask(model: &Model) -> Result<Completion, ModelError> {
+    question(model).await.answer
+}
+
+async fn question(model: &Model) -> Answered {
     let messages = [
         Message::System("Answer with one JSON object.".to_owned()),
         Message::User("thanks".to_owned()),
@@ -135,15 +152,74 @@ async fn the_second_model_answers_while_the_first_is_down() {
 }
 
 #[tokio::test]
+async fn a_model_that_keeps_failing_is_left_alone_and_bad_answers_are_not_failures() {
+    let (first, _) = servers().await;
+    let model = model(&first, None);
+    first.model.set_mode(Mode::Refusal);
+    for _ in 0..3 {
+        assert!(matches!(ask(&model).await, Err(ModelError::Unusable(_))));
+    }
+    first.model.set_mode(Mode::RateLimited { retry_after: 0 });
+    for _ in 0..3 {
+        assert!(matches!(
+            ask(&model).await,
+            Err(ModelError::Transient { .. })
+        ));
+    }
+    first.model.set_mode(Mode::ServerError);
+    // Two of three tries each; the fifth failure in a row ends the second text's.
+    let error = [ask(&model).await, ask(&model).await].map(Result::err);
+    assert!(matches!(error[0], Some(ModelError::Transient { .. })));
+    assert!(matches!(error[1], Some(ModelError::Open(_))), "{error:?}");
+    let asked = first.model.requests().len();
+    assert_eq!(asked, 6 + 9 + 5);
+    assert!(matches!(ask(&model).await, Err(ModelError::Open(_))));
+    assert_eq!(first.model.requests().len(), asked, "not asked any more");
+}
+
+#[tokio::test]
 async fn what_an_answer_costs_is_known() {
     let (first, _) = servers().await;
     let model = model(&first, None);
-    let answer = ask(&model).await.expect("an answer");
-    let (prompt, completion) = answer.tokens.expect("usage");
-    assert_eq!(answer.cost_micro_usd, Some(prompt * 10 + completion * 30));
+    let bill = question(&model).await.bill;
+    let (prompt, completion) = bill.tokens.expect("usage");
+    assert_eq!(bill.cost_micro_usd, Some(prompt * 10 + completion * 30));
+    assert_eq!(bill.answers, 1);
     let text = model.metrics.text().expect("text");
     assert!(text.contains(&format!(
         "orchestrator_model_tokens_total{{kind=\"prompt\",model=\"first\"}} {prompt}"
     )));
     assert!(text.contains("orchestrator_model_cost_micro_usd_total{model=\"first\"}"));
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_used_are_on_the_bill() {
+    let (first, _) = servers().await;
+    let model = model(&first, None);
+    first.model.set_mode_for(Mode::Truncated, 1);
+    let asked = question(&model).await;
+    asked.answer.expect("the second one is whole");
+    assert_eq!(asked.bill.answers, 2);
+    let twice = asked.bill.tokens.expect("usage").0;
+
+    first.model.set_mode(Mode::Truncated);
+    let asked = question(&model).await;
+    assert!(matches!(asked.answer, Err(ModelError::Unusable(_))));
+    assert_eq!(asked.bill.answers, 2);
+    assert_eq!(
+        asked.bill.tokens.expect("usage").0,
+        twice,
+        "the same prompt twice"
+    );
+    assert!(
+        asked
+            .bill
+            .cost_micro_usd
+            .is_some_and(|cost| cost > twice * 10)
+    );
+    let text = model.metrics.text().expect("text");
+    assert!(
+        text.contains("orchestrator_model_cost_micro_usd_per_turn_count 2"),
+        "{text}"
+    );
 }

@@ -77,6 +77,10 @@ impl TableBuilder {
             && let Some((name, body)) = definition.split_once(" = ")
         {
             let node = Parser::new(body, &self.classes, lexicon).alternatives()?;
+            if let ("tail", Node::Set(words)) = (name.trim(), &node) {
+                self.table.tails = words.clone();
+                self.table.tails.sort_unstable();
+            }
             self.classes.insert(name.trim(), node);
             return Ok(());
         }
@@ -317,6 +321,30 @@ mod tests {
             let data: &'static str = Box::leak(format!("[a b]\n{line}").into_boxed_str());
             assert_eq!(!table(data).1.is_empty(), refused, "{line}");
         }
+    }
+
+    #[test]
+    fn a_stem_stands_for_each_of_its_endings() {
+        let (table, faults, lexicon) = table("[a b]\nno mand{e,en}{,me} mas");
+        assert!(faults.is_empty(), "{faults:?}");
+        for (text, found) in [
+            ("no mande mas", true),
+            ("no manden mas", true),
+            ("no mandenme mas", true),
+            ("no mand mas", false),
+        ] {
+            assert_eq!(!ends(&table, &lexicon, text).is_empty(), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_ends_before_words_that_only_trail() {
+        let (table, _, lexicon) =
+            table("@tail = please|thanks\n[a b]\nlet me be $\n[c d]\nstop $$");
+        assert_eq!(ends(&table, &lexicon, "let me be please"), [3]);
+        assert!(ends(&table, &lexicon, "let me be late").is_empty());
+        assert_eq!(ends(&table, &lexicon, "stop thanks please"), [1]);
+        assert!(ends(&table, &lexicon, "stop please lying").is_empty());
     }
 
     fn ends(table: &Table, lexicon: &Lexicon, text: &str) -> Vec<usize> {

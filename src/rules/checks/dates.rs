@@ -37,6 +37,10 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         {
             return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
         }
+        if date.is_some_and(|d| is_other_instalment(draft, grounds, figure, d)) {
+            let why = "the first or last payment on another day";
+            return Finding::failed(NAME, UNGROUNDED, "instalment", why);
+        }
         if !is_known(draft, grounds, figure, date, weekday, how, numbered) {
             return Finding::failed(NAME, UNGROUNDED, "date", "a day that nobody named");
         }
@@ -98,11 +102,14 @@ fn is_known(
         return true;
     }
     let due = role(draft, figure, "due");
-    if how == "today" && !due {
+    if due && is_demand(draft, grounds, figure) {
+        return false;
+    }
+    if how == "today" && !due && !is_first_payment(draft, figure) {
         return true;
     }
     // "Would you like to start this week?" leaves the day to the tenant.
-    let asks = draft.said.questions.contains(&figure.sentence);
+    let asks = draft.said.questions.contains(&figure.sentence) || leaves_open(draft, figure);
     let at_once = matches!(
         draft.words(&figure.span).to_lowercase().as_str(),
         "now" | "ahora"
@@ -117,11 +124,56 @@ fn is_known(
     if asks && weekday.is_none() && vague {
         return true;
     }
+    if asks && date.is_some_and(|d| is_proposed_start(draft, grounds, figure, d)) {
+        return true;
+    }
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let about_hours = plain_words(draft.words(&sentence.unwrap_or_default()))
+        .iter()
+        .any(|w| {
+            [
+                "open",
+                "office",
+                "hour",
+                "abr",
+                "abiert",
+                "oficina",
+                "horari",
+                "cerr",
+                "cierr",
+                "atend",
+                "available",
+                "reach",
+                "call",
+                "llam",
+                "stop",
+                "come",
+                "ven",
+                "visit",
+                "phone",
+                "from",
+                "am",
+                "pm",
+            ]
+            .iter()
+            .any(|s| w.starts_with(s))
+        });
+    // "Monday to Friday" of the opening hours names no day of the calendar.
+    let hours = |f: &&Statement| {
+        let weekday = matches!(
+            f.what,
+            Stated::Date {
+                weekday: Some(_),
+                ..
+            }
+        );
+        !weekday || !numbered && about_hours
+    };
     let own = grounds
         .own
         .iter()
         .flat_map(|s| &s.figures)
-        .chain(&grounds.company.figures);
+        .chain(grounds.company.figures.iter().filter(hours));
     let words = plain_words(draft.words(&figure.span));
     let mut own_dates = own.filter_map(|f| match f.what {
         Stated::Date { date, weekday, how } => Some((date, weekday, how)),
@@ -129,7 +181,12 @@ fn is_known(
     });
     if numbered {
         return own_dates.any(|(own, ..)| own.is_some() && own == date)
-            || date.is_some_and(|d| is_instalment(grounds, d) || is_after(grounds, d));
+            || date.is_some_and(|d| {
+                is_instalment(grounds, d)
+                    || is_after(grounds, d)
+                    || is_next(grounds, d)
+                    || is_end(draft, grounds, figure, d)
+            });
     }
     own_dates.any(|(own, own_weekday, own_how)| {
         let same_day =
@@ -140,6 +197,103 @@ fn is_known(
                 && (date == own
                     && (date.is_some() || words.iter().all(|w| grounds.own_words.contains(w))))
     }) || date.is_some_and(|d| weekday.is_some() && is_instalment(grounds, d))
+}
+
+/// "Let me know if you'd like to start this week": asks without a question mark.
+fn leaves_open(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default())).join(" ");
+    [
+        "if youd like",
+        "if you would like",
+        "if you want",
+        "let me know if",
+        "let us know if",
+        "whether",
+    ]
+    .iter()
+    .chain(&[
+        "si le gustaria",
+        "si desea",
+        "si quiere",
+        "si prefiere",
+        "digame si",
+        "avisenos si",
+    ])
+    .any(|open| words.contains(open))
+}
+
+/// "The first payment is today"
+fn is_first_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    words.windows(2).any(|w| {
+        matches!(w[0].as_str(), "first" | "primer")
+            && (w[1].starts_with("pay") || w[1].starts_with("pag") || w[1].starts_with("abon"))
+    })
+}
+
+/// "Full balance by Friday", when the tenant named the day for something smaller.
+fn is_demand(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let by = before.iter().rev().take(3).any(|w| {
+        matches!(
+            w.as_str(),
+            "by" | "before" | "than" | "until" | "antes" | "tardar" | "hasta"
+        )
+    });
+    if !by {
+        return false;
+    }
+    let all = [
+        "full", "whole", "entire", "completo", "completa", "total", "todo",
+    ];
+    words.iter().any(|w| all.contains(&w.as_str()))
+        && !grounds.said_any(&all)
+        && !grounds.said_any(&["everything", "all", "rest", "balance", "resto", "saldo"])
+}
+
+/// "Could the first payment be this Friday?": asks for a start that the plan rules admit, as long as
+/// it is no deadline.
+fn is_proposed_start(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    date: NaiveDate,
+) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let days = (date - grounds.today).num_days();
+    (0..=i64::from(grounds.settings.plans.max_start_days)).contains(&days)
+        && has(&[
+            "start", "begin", "first", "empez", "empiec", "comenz", "comienc", "inici", "primer",
+        ])
+        && !has(&[
+            "due", "by", "before", "antes", "deadline", "later", "tardar", "must", "debe",
+        ])
+}
+
+/// "Friday, February 20", when the tenant said "not this Friday, the next one".
+fn is_next(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
+    let next = grounds.said_any(&["next", "following", "siguiente", "proximo", "otro"]);
+    let days = (date - grounds.today).num_days();
+    let named = grounds
+        .own
+        .iter()
+        .flat_map(|s| &s.figures)
+        .any(|f| match f.what {
+            Stated::Date {
+                date: own, weekday, ..
+            } => {
+                weekday == Some(date.weekday())
+                    || own.is_some_and(|d| d.weekday() == date.weekday())
+            }
+            _ => false,
+        });
+    next && named && (0..=14).contains(&days)
 }
 
 /// "December 5", when the tenant said "in two weeks".
@@ -172,6 +326,51 @@ fn is_after(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
             .any(|(text, said)| said.figures.iter().any(|f| named(text, f)))
 }
 
+/// "From September 11 through November 27", when the tenant named the first day only.
+fn is_end(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement, date: NaiveDate) -> bool {
+    let begins = grounds.said_any(&[
+        "start",
+        "starting",
+        "begin",
+        "beginning",
+        "empezar",
+        "empiezo",
+        "comenzar",
+        "comienzo",
+        "from",
+        "desde",
+    ]);
+    let before = plain_words(draft.reply.get(..figure.span.end).unwrap_or_default());
+    let ends = before.iter().rev().take(8).any(|w| {
+        matches!(
+            w.as_str(),
+            "through"
+                | "take"
+                | "until"
+                | "last"
+                | "final"
+                | "finish"
+                | "end"
+                | "ending"
+                | "hasta"
+                | "ultimo"
+        )
+    });
+    let weeks = u64::from(grounds.settings.plans.max_weeks);
+    begins
+        && ends
+        && grounds
+            .asked
+            .iter()
+            .flat_map(|s| &s.figures)
+            .any(|f| match f.what {
+                Stated::Date {
+                    date: Some(start), ..
+                } => (1..weeks).any(|n| start.checked_add_days(Days::new(7 * n)) == Some(date)),
+                _ => false,
+            })
+}
+
 /// A day of a plan whose start is known.
 fn is_instalment(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
     grounds.offers.iter().any(|offer| {
@@ -180,6 +379,51 @@ fn is_instalment(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
             (0..weeks).any(|n| start.checked_add_days(Days::new(7 * n)) == Some(date))
         })
     })
+}
+
+/// "The first payment would be on September 14", when the tenant starts on the 7th.
+fn is_other_instalment(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    date: NaiveDate,
+) -> bool {
+    let sentence = draft
+        .said
+        .sentences
+        .get(figure.sentence)
+        .cloned()
+        .unwrap_or_default();
+    let before = draft
+        .reply
+        .get(sentence.start..figure.span.start)
+        .unwrap_or_default();
+    let words = plain_words(before);
+    let says = |stems: &[&str]| {
+        words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)))
+            && words
+                .iter()
+                .any(|w| w.starts_with("pay") || w.starts_with("pag") || w.starts_with("abon"))
+    };
+    let over = words.iter().any(|w| {
+        ["finish", "done", "end", "complete", "termin", "acab"]
+            .iter()
+            .any(|s| w.starts_with(s))
+    });
+    let starts: Vec<NaiveDate> = grounds.offers.iter().filter_map(|o| o.start).collect();
+    if starts.is_empty() || draft.said.questions.contains(&figure.sentence) {
+        return false;
+    }
+    let last = |o: &super::Terms| {
+        let weeks = u64::from(o.weeks?);
+        o.start?
+            .checked_add_days(Days::new(7 * weeks.checked_sub(1)?))
+    };
+    let ends: Vec<NaiveDate> = grounds.offers.iter().filter_map(last).collect();
+    if says(&["last", "final", "ultim"]) || over {
+        return !ends.is_empty() && !ends.contains(&date);
+    }
+    says(&["first", "primer"]) && !starts.contains(&date)
 }
 
 /// "Have a great weekend": no day is meant.

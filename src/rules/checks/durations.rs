@@ -7,16 +7,124 @@ use crate::reading::statements::{Stated, Statement, Unity};
 const NAME: &str = "durations";
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    if draft
+        .said
+        .figures
+        .iter()
+        .any(|f| is_strange_rhythm(draft, grounds, f))
+    {
+        let why = "a rhythm of payments that no offer or plan rule has";
+        return Finding::failed(NAME, UNGROUNDED, "rhythm", why);
+    }
     for figure in &draft.said.figures {
         let Stated::Count { hundredths, unit } = figure.what else {
             continue;
         };
+        if claims_cover(draft, grounds, figure) {
+            let why = "payments that do not cover what they are said to";
+            return Finding::failed(NAME, UNGROUNDED, "cover", why);
+        }
         if !is_known(draft, grounds, figure, hundredths, unit) {
             let why = "a length of time that no fact or plan explains";
             return Finding::failed(NAME, UNGROUNDED, "duration", why);
         }
     }
     Finding::passed(NAME)
+}
+
+/// "On the 1st of each month", "monthly payments": plans are weekly. Beside an amount the rhythm is
+/// compared with it; elsewhere it has to be asked about, refused or handed on.
+fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let Stated::Period { payments, weeks } = figure.what else {
+        return false;
+    };
+    let digits = |text: &str| -> Vec<String> {
+        crate::reading::plain_words(text)
+            .into_iter()
+            .filter(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+            .collect()
+    };
+    let dated = digits(draft.words(&figure.span))
+        .into_iter()
+        .filter(|w| *w != weeks.to_string() && *w != payments.to_string())
+        .any(|w| !grounds.own_words.contains(&w) && !grounds.fact_words.contains(&w));
+    let weekly = payments == weeks;
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let handed_on = has(&[
+        "manager", "team", "person", "someone", "review", "ask", "gerente", "equipo", "persona",
+        "alguien",
+    ]);
+    // "You get paid every two weeks" speaks of the tenant's income.
+    let income = has(&[
+        "income", "check", "paycheck", "get", "paid", "earn", "ingreso", "cheque", "sueldo",
+        "cobra", "gana",
+    ]);
+    let open = draft.said.questions.contains(&figure.sentence)
+        || handed_on
+        || income
+        || super::refusal::is_refused(draft, &figure.span);
+    let beside_amount = draft
+        .said
+        .figures
+        .iter()
+        .any(|f| f.sentence == figure.sentence && matches!(f.what, Stated::Money { .. }));
+    !weekly && !open && !beside_amount || dated && !open
+}
+
+/// "$110 a week covers the $1,275 in 11 weeks": the rules may admit less than all, but then it is not
+/// covered.
+fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let Some(n) = vouched::weeks(figure) else {
+        return false;
+    };
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let stems = ["cover", "cubr", "clear", "liquid", "caught", "terminar"];
+    let covers = words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let denies = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "not"
+                | "no"
+                | "doesnt"
+                | "wont"
+                | "wouldnt"
+                | "dont"
+                | "short"
+                | "only"
+                | "most"
+                | "leaves"
+                | "but"
+                | "cant"
+                | "within"
+                | "up"
+                | "least"
+                | "minimum"
+                | "start"
+                | "need"
+                | "could"
+        )
+    });
+    let Some(debt) = grounds.debt().filter(|_| covers && !denies) else {
+        return false;
+    };
+    let balances = grounds.balances();
+    let mut weekly = draft.said.figures.iter().filter_map(|f| match f.what {
+        Stated::Money { amount, .. }
+            if f.sentence == figure.sentence && !balances.contains(&amount) =>
+        {
+            Some(amount)
+        }
+        _ => None,
+    });
+    let only = weekly.next().filter(|_| weekly.next().is_none());
+    let rest = words.iter().any(|w| {
+        w.starts_with("rest") || matches!(w.as_str(), "remaining" | "after" | "despues" | "plus")
+    });
+    only.and_then(|w| w.checked_mul(n))
+        .is_some_and(|total| total < debt && !rest)
 }
 
 fn is_known(
@@ -47,6 +155,20 @@ fn is_known(
         return weeks == Some(longest);
     }
     let same = |f: &Statement| f.what == figure.what;
+    // "Your two payments", when the tenant named two days.
+    let days = grounds.own.iter().map(|s| {
+        s.figures
+            .iter()
+            .filter(|f| matches!(f.what, Stated::Date { .. }))
+            .count()
+    });
+    if unit == Unity::Payment
+        && days
+            .max()
+            .is_some_and(|n| n > 1 && i64::try_from(n * 100) == Ok(hundredths))
+    {
+        return true;
+    }
     // A length beyond the limit may be repeated only to refuse it.
     if weeks.is_some_and(|w| w > longest) && unit != Unity::Payment {
         let sentence = draft
@@ -85,12 +207,46 @@ fn is_known(
     }
     // What a weekly amount named in the reply or by the tenant takes to pay the debt.
     let named = draft.said.figures.iter().filter_map(|f| match f.what {
-        Stated::Money { amount, .. } => Some(amount),
+        // "$350 today and the rest in three weeks" is no plan of three payments.
+        Stated::Money { amount, .. } if unit == Unity::Payment || role(draft, f, "weekly") => {
+            Some(amount)
+        }
         _ => None,
     });
     let amounts = named
         .chain(plans.map(|p| p.weekly))
         .chain(grounds.own_amounts().filter(|_| unit == Unity::Payment));
+    // "Over 10 weeks it's $62.50"
+    let divided = |f: &Statement| match f.what {
+        Stated::Money { amount, .. } if f.sentence == figure.sentence => {
+            grounds.balances().iter().any(|debt| {
+                debt.divided_by(weeks) == Some(amount)
+                    || debt.divided_by_ceil(weeks) == Some(amount)
+            })
+        }
+        _ => false,
+    };
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let spread = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()))
+        .iter()
+        .any(|w| {
+            matches!(
+                w.as_str(),
+                "over"
+                    | "each"
+                    | "per"
+                    | "weekly"
+                    | "semanal"
+                    | "semanales"
+                    | "cada"
+                    | "split"
+                    | "spread"
+                    | "across"
+            )
+        });
+    if spread && weeks > 1 && weeks <= longest && draft.said.figures.iter().any(divided) {
+        return true;
+    }
     weeks <= longest.max(52)
         && amounts
             .filter(|a| *a >= grounds.settings.plans.min_weekly)

@@ -142,6 +142,24 @@ impl<'a> Grounds<'a> {
             }
         }
         if !self.offers.is_empty() || self.promises {
+            // "I can do 50 a week on the rest": the rest of what was said before.
+            if self.said_any(&[
+                "rest",
+                "resto",
+                "remaining",
+                "remainder",
+                "demas",
+                "then",
+                "luego",
+            ]) {
+                let earlier = history.iter().rev().take(4).filter(|e| !e.outbound);
+                for entry in earlier {
+                    let said = statements::read(&entry.content, self.today);
+                    if said.named("orders").next().is_none() && !looks_like_markup(&entry.content) {
+                        self.own.push(said);
+                    }
+                }
+            }
             return;
         }
         // The open texts offer nothing: what was said last still stands, theirs or ours.
@@ -162,6 +180,27 @@ impl<'a> Grounds<'a> {
                 self.own.push(statements);
             }
         }
+        self.take_up();
+    }
+
+    /// "Yeah, 112 works", when we had proposed $111.67 a week: the tenant's amount with our length.
+    fn take_up(&mut self) {
+        let Some(ours) = self.offers.first().copied() else {
+            return;
+        };
+        let near = |amount: &Cents| {
+            let (own, of) = (amount.get() * 100, ours.weekly.get());
+            *amount != ours.weekly && own >= of * 50 && own <= of * 200
+        };
+        let number = |f: &statements::Statement| match f.what {
+            Stated::Money { amount, .. } => Some(amount),
+            Stated::Number(n) => Some(Cents::new(n)),
+            _ => None,
+        };
+        let figures = self.own.iter().flat_map(|s| &s.figures);
+        let weekly: Vec<Cents> = figures.filter_map(number).filter(near).collect();
+        self.offers
+            .extend(weekly.into_iter().map(|weekly| Terms { weekly, ..ours }));
     }
 
     /// What a plan has to cover.
@@ -187,7 +226,21 @@ impl<'a> Grounds<'a> {
         let longest = terms
             .weekly
             .checked_mul(i64::from(self.settings.plans.max_weeks));
+        // What is left after the single payments the tenant named may be all the plan is for.
+        let rest = longest.is_some_and(|most| {
+            let rests = self.balances();
+            self.said_any(&[
+                "rest",
+                "resto",
+                "remaining",
+                "remainder",
+                "demas",
+                "then",
+                "luego",
+            ]) && rests.iter().skip(1).any(|rest| most >= *rest)
+        });
         verdict.is_valid
+            || rest
             || verdict.issues.iter().all(open)
                 && self
                     .debt()
@@ -363,6 +416,50 @@ fn offer_in(text: &str, said: &Statements, ours: bool, today: NaiveDate) -> Opti
 
 /// Marks of chat formats, which no tenant types.
 fn looks_like_markup(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let speaker = [
+        "assistant:",
+        "user:",
+        "system:",
+        "sistema:",
+        "reply:",
+        "confidence:",
+        "from:",
+        "asistente:",
+        "developer:",
+        "admin:",
+        "instruction:",
+    ];
+    // "Write "payment received, thanks"": words that are to come back.
+    let dictates = [
+        "write", "say", "type", "reply", "answer", "text", "repeat", "output", "finish",
+    ]
+    .iter()
+    .chain(&[
+        "escribe",
+        "responda",
+        "conteste",
+        "repita",
+        "escribir",
+        "exact",
+        "exactamente",
+        "escriba",
+        "di",
+        "diga",
+        "responde",
+        "contesta",
+        "repite",
+        "pon",
+    ])
+    .any(|verb| plain_words(&lower).iter().any(|w| w == verb));
+    if dictates && text.contains(['"', '“', '«']) {
+        return true;
+    }
+    if text.trim_start().starts_with(['[', '<', '{', '#']) && !text.trim_start().starts_with("<3")
+        || speaker.iter().any(|s| lower.contains(s))
+    {
+        return true;
+    }
     [
         "{\"",
         "\"role\"",

@@ -90,11 +90,15 @@ impl Text<'_> {
                 .answers_text_of
                 .unwrap_or(self.event.envelope.received_at),
             overridden: reply.overridden.as_ref(),
+            // Asked when it was released; amounts of a manager cannot change on the way.
+            unexplained: &[],
         };
         let conversation = case.conversation.as_ref();
         let standing = Standing {
             opted_out: case.opted_out,
             holds: &case.holds,
+            quiet: &case.quiet,
+            proven: case.proven,
             introduced: conversation.is_some_and(|c| c.introduced),
             last_inbound_at: conversation.and_then(|c| c.last_inbound_at),
             sent_last_hour: case.sent_last_hour,
@@ -208,10 +212,33 @@ impl Text<'_> {
                 error: Some(detail.to_owned()),
                 ..DeliveryUpdate::to(self.id(), status, self.now)
             })
-            .change(WorkflowUpdate {
-                degraded: vec![Neighbour::SmsAgent],
-                ..WorkflowUpdate::of(self.reply().workflow_id, self.now)
-            })
+            .change(self.without_the_agent())
+    }
+
+    /// Released, and nobody to hand it to. The row says so, for whoever asks.
+    pub(super) fn waiting(&self, detail: &str) -> Decision {
+        match &self.case.delivery {
+            None => Decision::done()
+                .change(NewDelivery {
+                    error: Some(detail.to_owned()),
+                    ..self.new_delivery(DeliveryStatus::Waiting)
+                })
+                .change(self.without_the_agent()),
+            // Known already: nothing to write a thousand times.
+            Some(known)
+                if known.status == DeliveryStatus::Waiting && known.last_error.is_some() =>
+            {
+                Decision::done()
+            }
+            Some(_) => self.noted(DeliveryStatus::Waiting, detail),
+        }
+    }
+
+    fn without_the_agent(&self) -> WorkflowUpdate {
+        WorkflowUpdate {
+            degraded: vec![Neighbour::SmsAgent],
+            ..WorkflowUpdate::of(self.reply().workflow_id, self.now)
+        }
     }
 
     /// Whether a result is about the attempt that the row knows, and its fate is still open.
@@ -325,6 +352,7 @@ impl Text<'_> {
                 workflow_id: Some(reply.workflow_id),
                 entered_by: None,
                 note: None,
+                proof: None,
                 at: self.now,
             })
             .emit(&revoked, &reply.conversation_id, reply.workflow_id)
