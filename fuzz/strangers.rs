@@ -11,11 +11,11 @@ use orchestrator::rules::contact_hours::ContactHours;
 use orchestrator::strangers;
 use serde_json::Value;
 
-/// Reads a stranger's bytes; a panic is a finding.
-type Parser = fn(&[u8]);
+/// A parser and the name of its fuzz target.
+pub(crate) type Parser = (&'static str, fn(&[u8]));
 
-/// Every parser by the name of its fuzz target.
-pub(crate) const PARSERS: &[(&str, Parser)] = &[
+/// All of them.
+pub(crate) const PARSERS: &[Parser] = &[
     ("agent_answers", agent_answers),
     ("bodies", bodies),
     ("envelope", envelope),

@@ -230,8 +230,8 @@ fn complete(operation: &mut Value, access: Access) {
         .pointer("/content/application~1json/schema/oneOf")
         .cloned()
     {
-        let mut shapes = either.as_array().into_iter().flatten();
-        let shape = shapes.find(|part| part["type"] != "null").cloned();
+        let mut parts = either.as_array().into_iter().flatten();
+        let shape = parts.find(|part| part["type"] != "null").cloned();
         body["content"]["application/json"]["schema"] = shape.into();
     }
     if body.is_null() {

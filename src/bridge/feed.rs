@@ -152,7 +152,9 @@ pub(super) async fn events(
 pub(super) fn read(query: &Query) {
     drop(Filter::read(query));
     drop(query.finish());
-    let _ = query.text("last_event_id").map(|id| After::read(&id));
+    if let Some(id) = query.text("last_event_id") {
+        let _ = After::read(&id);
+    }
 }
 
 fn unavailable() -> ApiError {

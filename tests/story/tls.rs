@@ -1,6 +1,9 @@
-//! The bridge with a certificate of its own.
+//! TLS: the bridge with a certificate of its own, and Postgres with one. NATS: `permissions.rs`.
+
+use std::path::Path;
 
 use reqwest::Certificate;
+use simulators::servers::{Postgres, PostgresOptions};
 
 use crate::world::World;
 use crate::world::certificates::Certificates;
@@ -57,4 +60,67 @@ async fn a_certificate_that_cannot_be_used_stops_the_start_and_names_its_variabl
     }
     world.start_service().await;
     world.finish(0).await;
+}
+
+/// A Postgres of the story's own: `ssl` is switched on while it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_spoken_to_over_tls_and_its_certificate_is_checked() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let postgres = Postgres::start(PostgresOptions::default()).expect("a Postgres");
+    let admin = sqlx::PgPool::connect(&postgres.url("postgres"))
+        .await
+        .unwrap();
+    let home: String = sqlx::query_scalar("show data_directory")
+        .fetch_one(&admin)
+        .await
+        .unwrap();
+    let files = Certificates::new();
+    // The server wants its key to be its own, and in a directory that it may enter.
+    let owner = std::fs::metadata(&home).unwrap();
+    for (from, to) in [(&files.certificate, "tls.crt"), (&files.key, "tls.key")] {
+        let to = Path::new(&home).join(to);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
+        chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+    for setting in [
+        "ssl_cert_file = 'tls.crt'",
+        "ssl_key_file = 'tls.key'",
+        "ssl = on",
+    ] {
+        let set = sqlx::AssertSqlSafe(format!("alter system set {setting}"));
+        if let Err(error) = sqlx::query(set).execute(&admin).await {
+            eprintln!("SKIPPED: this Postgres was built without TLS: {error}");
+            return;
+        }
+    }
+    sqlx::query("select pg_reload_conf()")
+        .execute(&admin)
+        .await
+        .unwrap();
+    let plain = postgres.create_database("story").unwrap();
+    let address = |mode: &str, authority: &Path| {
+        let plain = plain.replace("127.0.0.1", "localhost");
+        format!("{plain}?sslmode={mode}&sslrootcert={}", authority.display())
+    };
+    let ours = address("verify-full", &files.authority);
+    // The reload takes its moment.
+    let mut tries = 0;
+    while let Err(error) = sqlx::PgPool::connect(&ours).await {
+        tries += 1;
+        assert!(tries < 100, "{error}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let others = address("verify-full", &Certificates::new().authority);
+    assert!(
+        sqlx::PgPool::connect(&others).await.is_err(),
+        "another authority"
+    );
+    let world = World::with("DATABASE_URL", &ours).start().await;
+    world.text("c1", "hello [confidence=0.95]").await;
+    let unencrypted = world
+        .count("select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where datname = 'story' and not ssl")
+        .await;
+    assert_eq!(unencrypted, 0);
+    world.finish(1).await;
 }

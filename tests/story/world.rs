@@ -2,10 +2,11 @@
 
 pub(crate) mod certificates;
 pub(crate) mod documented;
+mod servers;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,42 +16,10 @@ use orchestrator::engine::{Clock, Names};
 use orchestrator::events::Stream;
 use orchestrator::service::{Roles, Service};
 use serde_json::{Value, json};
-use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 use simulators::{Config as NeighbourConfig, Neighbours};
 use sqlx::PgPool;
 
-/// One set of servers per test process, or those that `make test` started for all.
-struct Servers {
-    nats: String,
-    admin: String,
-    _own: Option<(Nats, Postgres)>,
-}
-
-fn servers() -> &'static Servers {
-    static SERVERS: OnceLock<Servers> = OnceLock::new();
-    SERVERS.get_or_init(|| {
-        // One provider for all TLS of the process.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let given = (
-            std::env::var("TEST_NATS_URL"),
-            std::env::var("TEST_DATABASE_URL"),
-        );
-        if let (Ok(nats), Ok(admin)) = given {
-            return Servers {
-                nats,
-                admin,
-                _own: None,
-            };
-        }
-        let nats = Nats::start(NatsOptions::default()).expect("a nats-server");
-        let postgres = Postgres::start(PostgresOptions::default()).expect("a Postgres");
-        Servers {
-            nats: nats.url(),
-            admin: postgres.url("postgres"),
-            _own: Some((nats, postgres)),
-        }
-    })
-}
+use self::servers::servers;
 
 /// A running service with everything around it.
 pub(crate) struct World {

@@ -213,8 +213,8 @@ pub(crate) struct RetryRequest {
 pub(crate) struct RetryProblem {
     #[serde(flatten)]
     problem: super::Problem,
-    /// Always `failed`.
-    dashboard_status: String,
+    /// `failed`; not there where the id itself is odd.
+    dashboard_status: Option<String>,
 }
 
 /// It has begun.
