@@ -118,6 +118,8 @@ pub(crate) struct WorkflowMetadata {
     auto_approved: bool,
     outcome: Option<Outcome>,
     merged_into: Option<String>,
+    /// What the model's answers cost, usable or not, in millionths of a dollar; null without prices.
+    model_cost_micro_usd: Option<i64>,
 }
 
 /// Narrows a timeline.
