@@ -86,13 +86,6 @@ impl Replica {
         format!("http://127.0.0.1:{}", self.sidecar)
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.process
-            .as_ref()
-            .and_then(tokio::process::Child::id)
-            .expect("a running process")
-    }
-
     pub(crate) async fn is_ready(&self) -> bool {
         let asked = reqwest::get(format!("{}/health/ready", self.sidecar())).await;
         asked.is_ok_and(|answer| answer.status().is_success())
@@ -309,16 +302,6 @@ impl Load {
         }
         self.judge_rows(world).await;
         texts
-    }
-
-    /// Published texts that were taken after a younger one, because the replica that had them died.
-    pub(crate) async fn late(world: &World) -> i64 {
-        world
-            .count(
-                "select count(*) from (select turn, lag(turn) over (partition by conversation_id
-                   order by arrival_epoch, arrival_seq) as before from inbound_messages) t where turn < before",
-            )
-            .await
     }
 
     async fn judge_rows(&self, world: &World) {

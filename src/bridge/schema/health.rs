@@ -1,5 +1,7 @@
 //! Health.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,6 +16,8 @@ pub(crate) struct Health {
     timestamp: DateTime<Utc>,
     service_name: String,
     checks: HealthChecks,
+    /// How the circuit of each neighbour stands: `closed`, `half_open` or `open`.
+    circuits: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, ToSchema)]
