@@ -1,8 +1,7 @@
 //! A wire that can be cut, blocked and stretched: TCP between the service and anything it talks to.
 //!
-//! Own code: `noxious`, the port of Toxiproxy, has seen no release since 2022 and knows neither a
-//! connection that is accepted and never answered nor "the old ones are dead, new ones work", which
-//! is what a failover looks like.
+//! Own code: a story says in one line which connections die and when, also "the old ones are dead, new
+//! ones work", which is what a failover looks like.
 
 use std::io;
 use std::net::SocketAddr;
