@@ -77,7 +77,28 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
             return None;
         }
     }
-    money(low, range, marked, end)
+    money(part_of(g, at).map_or(low, |parts| low / parts), range, marked, end)
+}
+
+/// "half of 600", "la mitad de los 800": the whole is named, a part of it is paid.
+fn part_of(g: &Grouper, at: usize) -> Option<i64> {
+    let before = at.checked_sub(1)?;
+    let article = g.is(before, Class::LeadCut) && !g.is(before, Class::Of);
+    let of = before.checked_sub(usize::from(article))?;
+    let joined = g.named(of, &["of", "de"]);
+    let part = if joined { of.checked_sub(1)? } else { of };
+    if !(joined || article) {
+        return None;
+    }
+    if g.named(part, &["half", "mitad"]) {
+        Some(2)
+    } else if joined && g.named(part, &["third", "tercio"]) {
+        Some(3)
+    } else if joined && g.named(part, &["fourth", "quarter"]) {
+        Some(4)
+    } else {
+        None
+    }
 }
 
 fn money(low: i64, range: bool, marked: bool, end: usize) -> Option<(Money, usize)> {

@@ -226,7 +226,10 @@ fn spread(c: &Context, at: usize) -> Option<Candidate> {
         .any(|i| c.is(i, Class::Spread));
     let after = (at + 1..sentence.end.min(at + 9)).any(|i| c.is(i, Class::Spread));
     let mut cue = before || after;
-    for i in at + 1..sentence.end.min(at + 11) {
+    let own = sentence.end.min(at + 11);
+    let next = told_in_next(c, at, &sentence);
+    cue |= !next.is_empty();
+    for i in (at + 1..own).chain(next) {
         // "1200 / 12 weeks"
         if c.is(i, Class::Spread) || c.sym(i) == sym::SLASH {
             cue = true;
@@ -258,6 +261,26 @@ fn spread(c: &Context, at: usize) -> Option<Candidate> {
         return Some(found);
     }
     None
+}
+
+/// "I owe 900. can I split it over 9 weeks": the sentence after a total that says how to spread it.
+/// Empty when the total's own sentence goes on with figures, or the next one has its own.
+fn told_in_next(c: &Context, at: usize, sentence: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let none = 0..0;
+    let figures = |i: usize| {
+        c.money(i).is_some() || c.period(i).is_some() || c.duration(i).is_some()
+    };
+    if sentence.end + 1 >= c.units.len() || (at + 1..sentence.end).any(figures) {
+        return none;
+    }
+    let next = c.sentence(sentence.end + 1);
+    let next = next.start..next.end.min(next.start + 14);
+    let spread = next.clone().any(|i| c.is(i, Class::Spread))
+        || next.clone().any(|i| {
+            matches!(c.duration(i).map(|d| (d.length, d.period)), Some((Length::Payments(_), Some(_))))
+        });
+    let other = next.clone().any(|i| c.money(i).is_some());
+    if spread && !other { next } else { none }
 }
 
 /// Another amount with "at" or a comma right after a duration: the weekly figure itself.

@@ -88,27 +88,36 @@ fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]
     for (o, s) in candidates.iter().zip(stances.iter_mut()) {
         let reported = matches!(
             s,
-            Stance::Refused(CueKind::Report | CueKind::Ask | CueKind::Past)
+            Stance::Refused(CueKind::Report | CueKind::Ask | CueKind::Past | CueKind::Reject)
         );
         if !reported {
             continue;
         }
+        // "100 is a lot but fine": a refusal is taken back by what follows the "but".
+        let refused = matches!(s, Stance::Refused(CueKind::Reject));
         let from = o.end;
         let accepted = c.cues.iter().any(|q| {
             q.kind == CueKind::Accept
                 && q.start >= from
+                && (!refused || (from..q.end).any(|i| c.is(i, Class::Adversative)))
                 && !(from..q.start).any(|i| c.money(i).is_some())
                 && !(q.start.saturating_sub(2)..q.start).any(|i| c.is(i, Class::Negator))
                 && !c.is(q.end, Class::Negator)
                 && !c
                     .cues
                     .iter()
-                    .any(|n| n.kind == CueKind::Reject && n.start >= from && n.start <= q.end)
+                    .any(|n| n.kind == CueKind::Reject && turned(c, from, n.start, refused) && n.start <= q.end)
         });
         if accepted {
             *s = Stance::Offered;
         }
     }
+}
+
+/// Whether a refusal counts against the acceptance after it: the one taken back by a "but" does not.
+fn turned(c: &Context, from: usize, refusal: usize, taken_back: bool) -> bool {
+    let past = |i: usize| !taken_back || (from..i).any(|k| c.is(k, Class::Adversative));
+    refusal >= from && past(refusal)
 }
 
 /// "not 100 a week" style pairs are judged one by one; nothing is dropped here but amounts of a
@@ -146,8 +155,17 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
         let from = match before {
             Some((o, s)) => {
                 let corrected = c.cues.iter().any(|q| {
-                    q.kind == CueKind::Correct && q.start >= o.end && leads_to(c, q.end, at)
+                    q.kind == CueKind::Correct
+                        && q.start >= o.end
+                        && (leads_to(c, q.end, at)
+                            || q.end <= at && judge(c, at, at, at + 1, candidates) == Stance::Offered)
                 });
+                // "80 a week but 60 would be safer"
+                let lowered = at > 0
+                    && c.is(at - 1, Class::Adversative)
+                    && money.amount < o.amount
+                    && judge(c, at, at, at + 1, candidates) == Stance::Offered;
+                let corrected = corrected || lowered;
                 let foreign = *s == Stance::Foreign;
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.

@@ -223,22 +223,28 @@ fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
         })
 }
 
+/// More words than this that say nothing of offers, and the amount is taken for another thing.
+const STRANGE_WORDS: usize = 7;
+
 /// No cue at all. A bare offer stands alone or among words that say nothing else; "gym 40 a month"
 /// does not. Names and unknown words are let through only in small number.
 fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
     let sentence = c.sentence(money);
     let (mut known, mut strange) = (0, 0);
+    // Somebody else in the clause, or a question: then few strange words are enough to doubt it.
+    let asked = c.sym(c.sentence(money).end) == sym::QUESTION;
+    let mut other = asked;
     let mut copula = false;
     for i in sentence {
         let earlier = i < money && (c.money(i).is_some() || c.is(i, Class::Consequence));
         if earlier {
             // "rent is 1100, so 60 a week": what led up to the offer does not colour it.
-            (known, strange, copula) = (0, 0, false);
+            (known, strange, copula, other) = (0, 0, false, asked);
             continue;
         }
         if c.is(i, Class::Adversative) {
             if i < money {
-                (known, strange, copula) = (0, 0, false);
+                (known, strange, copula, other) = (0, 0, false, asked);
                 continue;
             }
             break;
@@ -261,6 +267,7 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         if c.is(i, Class::Copula) && i < money && !(i > 0 && c.is(i - 1, Class::Pronoun)) {
             copula = true;
         }
+        other |= c.is(i, Class::Third);
         // What follows "starting" says when, not what: "starting when my taxes come".
         if i > money && (c.is(i, Class::StartLead) || c.is(i, Class::Until)) {
             break;
@@ -285,7 +292,8 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         }
     }
     let _ = others;
-    if copula || strange > 1 && strange * 2 > known || strange > 3 {
+    let strange_here = strange > 1 && strange * 2 > known || strange > 3;
+    if copula || other && strange_here || strange > STRANGE_WORDS {
         return Stance::Foreign;
     }
     Stance::Bare
