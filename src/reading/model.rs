@@ -49,6 +49,7 @@ const TRIGGER_FILES: &[&str] = &[
     include_str!("data/hardship.txt"),
     include_str!("data/requests.txt"),
     include_str!("data/third_parties.txt"),
+    include_str!("data/hardship_wide.txt"),
     include_str!("data/hostile_wide.txt"),
     include_str!("data/threats_wide.txt"),
     include_str!("data/disputes_wide.txt"),
