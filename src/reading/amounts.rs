@@ -64,7 +64,7 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         if low < SMALLEST_BARE || g.is(end, Class::Counted) && !names_a_period(g, end, low) {
             return None;
         }
-        if g.sym(end) == sym::PERCENT || is_phone(g, start, end) || is_year(g, at, low) {
+        if g.sym(end) == sym::PERCENT || is_phone(g, start, end) || first.digits && is_year(g, at, low) {
             return None;
         }
         // `14B`: a letter stuck to the figure that is no known unit of money or time.
@@ -72,7 +72,7 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
             t.glued
                 && (t.sym == sym::UNKNOWN || t.end - t.start == 1)
                 && g.text.as_bytes()[t.start].is_ascii_alphabetic()
-                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "p" | "n")
+                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "p" | "n" | "ish")
         }) {
             return None;
         }

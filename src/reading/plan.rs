@@ -160,12 +160,19 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
                         && (leads_to(c, q.end, at)
                             || q.end <= at && judge(c, at, at, at + 1, candidates) == Stance::Offered)
                 });
-                // "80 a week but 60 would be safer"
-                let lowered = at > 0
-                    && c.is(at - 1, Class::Adversative)
+                // "80 a week but 60 would be safer", "100 a week? I was thinking 60"
+                let asked = c.sym(c.sentence(o.money).end) == super::lexicon::sym::QUESTION
+                    && c.sentence(at).start > o.end;
+                let turned = asked || (o.end..at).any(|i| c.is(i, Class::Adversative));
+                let lowered = turned
                     && money.amount < o.amount
                     && judge(c, at, at, at + 1, candidates) == Stance::Offered;
-                let corrected = corrected || lowered;
+                // "100 a week. wait that's too much. 60"
+                let refused_since = c.sentence(at).start > o.end
+                    && c.cues_in(CueKind::Reject, o.end..at).next().is_some()
+                    && own_figure(c, at, candidates);
+                let lowered = lowered || refused_since;
+                let corrected = corrected || lowered || closes(c, o.end, at);
                 let foreign = *s == Stance::Foreign;
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.
@@ -199,6 +206,17 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
         });
     }
     carried
+}
+
+/// "75 a week, nah hold up my phone bill went up, 65": a figure that ends its sentence after a turn.
+fn closes(c: &Context, from: usize, at: usize) -> bool {
+    let ends = at + 1 == c.sentence(at).end;
+    let set_off = at > from && c.sym(at - 1) == super::lexicon::sym::COMMA;
+    let corrected = |q: &super::context::Cue| {
+        q.kind == CueKind::Correct && q.start >= from && q.end <= at
+    };
+    let turns = (from..at).any(|i| c.is(i, Class::Adversative)) || c.cues.iter().any(corrected);
+    ends && set_off && turns
 }
 
 /// "scratch that, 85": nothing but a comma between the correction and its figure.

@@ -98,13 +98,22 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
     c.cues
         .iter()
         .filter(|q| {
-            q.side == Side::Left && q.start >= barrier && q.end <= money + 1 && is_stance(q.kind)
+            q.side == Side::Left
+                && q.start >= barrier
+                && q.end <= money + 1
+                && is_stance(q.kind)
+                && !(names_another_thing(q.kind) && set_apart(c, q.end, money))
         })
         // A cue that takes the amount in ends one unit later and would beat every other; what
         // counts is where its words end.
         .max_by_key(|q| (q.end.min(money), usize::MAX - q.start))
         .map(|q| q.kind)
         .or_else(|| inherited(c, money, barrier, others))
+}
+
+/// "I get fewer hours now, 60 a week": what names another thing stands close, or there is no comma.
+fn set_apart(c: &Context, cue_end: usize, money: usize) -> bool {
+    money.saturating_sub(cue_end) > 2 && (cue_end..money).any(|i| c.sym(i) == sym::COMMA)
 }
 
 const fn is_stance(kind: CueKind) -> bool {
