@@ -64,7 +64,10 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         if low < SMALLEST_BARE || g.is(end, Class::Counted) && !names_a_period(g, end, low) {
             return None;
         }
-        if g.sym(end) == sym::PERCENT || is_phone(g, start, end) || first.digits && is_year(g, at, low) {
+        if g.sym(end) == sym::PERCENT
+            || is_phone(g, start, end)
+            || first.digits && is_year(g, at, low)
+        {
             return None;
         }
         // `14B`: a letter stuck to the figure that is no known unit of money or time.
@@ -77,7 +80,12 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
             return None;
         }
     }
-    money(part_of(g, at).map_or(low, |parts| low / parts), range, marked, end)
+    money(
+        part_of(g, at).map_or(low, |parts| low / parts),
+        range,
+        marked,
+        end,
+    )
 }
 
 /// "half of 600", "la mitad de los 800": the whole is named, a part of it is paid.

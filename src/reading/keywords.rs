@@ -26,9 +26,9 @@ pub(crate) fn language(tokens: &[Token], text: &str, model: &Model) -> &'static 
         return "pt";
     }
     let spaced = joined(tokens, text, &[]);
-    let is_spanish = spanish.iter().any(|w| {
-        *w == spaced || tokens.iter().any(|t| model.lexicon.get(w) == Some(t.sym))
-    });
+    let is_spanish = spanish
+        .iter()
+        .any(|w| *w == spaced || tokens.iter().any(|t| model.lexicon.get(w) == Some(t.sym)));
     if is_spanish { "es" } else { "en" }
 }
 

@@ -26,8 +26,7 @@ pub(crate) struct Model {
 }
 
 /// For inbound texts. Compiled on first use, a few milliseconds.
-pub(crate) static MODEL: LazyLock<Model> =
-    LazyLock::new(|| Model::build(CUE_FILES, TRIGGER_FILES));
+pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| Model::build(CUE_FILES, TRIGGER_FILES));
 
 /// For drafted replies: the same grammar of figures with phrase tables of its own, so that a phrase
 /// added for one side cannot change what the other side reads.

@@ -265,11 +265,14 @@ fn spread(c: &Context, at: usize) -> Option<Candidate> {
 
 /// "I owe 900. can I split it over 9 weeks": the sentence after a total that says how to spread it.
 /// Empty when the total's own sentence goes on with figures, or the next one has its own.
-fn told_in_next(c: &Context, at: usize, sentence: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+fn told_in_next(
+    c: &Context,
+    at: usize,
+    sentence: &std::ops::Range<usize>,
+) -> std::ops::Range<usize> {
     let none = 0..0;
-    let figures = |i: usize| {
-        c.money(i).is_some() || c.period(i).is_some() || c.duration(i).is_some()
-    };
+    let figures =
+        |i: usize| c.money(i).is_some() || c.period(i).is_some() || c.duration(i).is_some();
     if sentence.end + 1 >= c.units.len() || (at + 1..sentence.end).any(figures) {
         return none;
     }
@@ -277,7 +280,10 @@ fn told_in_next(c: &Context, at: usize, sentence: &std::ops::Range<usize>) -> st
     let next = next.start..next.end.min(next.start + 14);
     let spread = next.clone().any(|i| c.is(i, Class::Spread))
         || next.clone().any(|i| {
-            matches!(c.duration(i).map(|d| (d.length, d.period)), Some((Length::Payments(_), Some(_))))
+            matches!(
+                c.duration(i).map(|d| (d.length, d.period)),
+                Some((Length::Payments(_), Some(_)))
+            )
         });
     let other = next.clone().any(|i| c.money(i).is_some());
     if spread && !other { next } else { none }

@@ -103,10 +103,11 @@ fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]
                 && !(from..q.start).any(|i| c.money(i).is_some())
                 && !(q.start.saturating_sub(2)..q.start).any(|i| c.is(i, Class::Negator))
                 && !c.is(q.end, Class::Negator)
-                && !c
-                    .cues
-                    .iter()
-                    .any(|n| n.kind == CueKind::Reject && turned(c, from, n.start, refused) && n.start <= q.end)
+                && !c.cues.iter().any(|n| {
+                    n.kind == CueKind::Reject
+                        && turned(c, from, n.start, refused)
+                        && n.start <= q.end
+                })
         });
         if accepted {
             *s = Stance::Offered;
@@ -158,7 +159,8 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
                     q.kind == CueKind::Correct
                         && q.start >= o.end
                         && (leads_to(c, q.end, at)
-                            || q.end <= at && judge(c, at, at, at + 1, candidates) == Stance::Offered)
+                            || q.end <= at
+                                && judge(c, at, at, at + 1, candidates) == Stance::Offered)
                 });
                 // "80 a week but 60 would be safer", "100 a week? I was thinking 60"
                 let asked = c.sym(c.sentence(o.money).end) == super::lexicon::sym::QUESTION
@@ -210,11 +212,16 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
 
 /// "75 a week, nah hold up my phone bill went up, 65": a figure that ends its sentence after a turn.
 fn closes(c: &Context, from: usize, at: usize) -> bool {
-    let ends = at + 1 == c.sentence(at).end;
-    let set_off = at > from && c.sym(at - 1) == super::lexicon::sym::COMMA;
-    let corrected = |q: &super::context::Cue| {
-        q.kind == CueKind::Correct && q.start >= from && q.end <= at
-    };
+    let comma = |i: usize| c.sym(i) == super::lexicon::sym::COMMA;
+    let ends = at + 1 == c.sentence(at).end
+        || comma(at + 1)
+        || c.is(at + 1, Class::And)
+        || c.is(at + 1, Class::Adversative);
+    // "so 50", "now 60"
+    let led = at > 0 && (c.is(at - 1, Class::Consequence) || c.is_date(at - 1));
+    let set_off = at > from && (comma(at - 1) || led && at > from + 1 && comma(at - 2));
+    let corrected =
+        |q: &super::context::Cue| q.kind == CueKind::Correct && q.start >= from && q.end <= at;
     let turns = (from..at).any(|i| c.is(i, Class::Adversative)) || c.cues.iter().any(corrected);
     ends && set_off && turns
 }

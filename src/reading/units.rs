@@ -135,7 +135,9 @@ impl Grouper<'_> {
     /// Whether the word at a token is one of these.
     pub(super) fn named(&self, at: usize, words: &[&str]) -> bool {
         let word = self.sym(at);
-        words.iter().any(|w| self.model.lexicon.get(w) == Some(word))
+        words
+            .iter()
+            .any(|w| self.model.lexicon.get(w) == Some(word))
     }
 
     pub(super) fn number(&self, at: usize) -> Option<Number> {
