@@ -38,6 +38,8 @@ pub(crate) fn find(c: &Context) -> Vec<Candidate> {
         if c.money(at).is_some() {
             let candidate = twice_dated(c, at)
                 .or_else(|| instalments(c, at))
+                .or_else(|| paid_off(c, at))
+                .or_else(|| each_of(c, at))
                 .or_else(|| times_weeks(c, at))
                 .or_else(|| spread(c, at))
                 .or_else(|| period_after(c, at))
@@ -89,6 +91,10 @@ fn period_after(c: &Context, at: usize) -> Option<Candidate> {
             }
             _ => {}
         }
+        // "Forty five dollars. Weekly."
+        if c.ends_sentence(i) && i == at + 1 && c.sentence(i + 1).len() == 1 {
+            return strong_period(c, i + 1).and_then(|p| candidate(c, at, p, at, i + 2));
+        }
         let stop = c.ends_sentence(i)
             || c.is(i, Class::Adversative)
             || c.is(i, Class::Then)
@@ -106,6 +112,10 @@ fn period_after(c: &Context, at: usize) -> Option<Candidate> {
         }
     }
     None
+}
+
+fn strong_period(c: &Context, at: usize) -> Option<Period> {
+    c.period(at).filter(|p| p.kind != PeriodKind::Weak)
 }
 
 /// Words after which a period says when wages come, not when rent is paid.
@@ -184,6 +194,38 @@ fn instalments(c: &Context, at: usize) -> Option<Candidate> {
         }
         _ => None,
     }
+}
+
+/// "6 weekly installments for the 600", "en 8 pagos semanales los 360": the article makes it the whole.
+fn paid_off(c: &Context, at: usize) -> Option<Candidate> {
+    let article = at.checked_sub(1).filter(|i| c.is(*i, Class::LeadCut))?;
+    let of = c.is(article.checked_sub(1)?, Class::LeadCut) || c.is(article - 1, Class::Of);
+    let d_at = if of { article.checked_sub(2)? } else { article - 1 };
+    let duration = c.duration(d_at)?;
+    let weeks = weeks_of(duration.length, duration.period?)?;
+    let mut found = candidate(c, at, Period::plain(1, 1), d_at, at + 1)?;
+    found.amount = c.money(at)?.amount.divided_by(weeks)?;
+    found.weeks = Some(weeks);
+    found.range |= duration.range;
+    found.spread = true;
+    Some(found)
+}
+
+/// "12 weeks, 45 each": the count first, then what each of them brings.
+fn each_of(c: &Context, at: usize) -> Option<Candidate> {
+    let comma = at.checked_sub(1).filter(|i| c.sym(*i) == sym::COMMA)?;
+    let duration = c.duration(comma.checked_sub(1)?)?;
+    let each = c.model.lexicon.get("each")?;
+    let Length::Weeks(weeks) = duration.length else {
+        return None;
+    };
+    if c.sym(at + 1) != each || c.period(at + 2).is_some() {
+        return None;
+    }
+    let mut found = candidate(c, at, Period::plain(1, 1), comma - 1, at + 2)?;
+    found.weeks = Some(weeks);
+    found.range |= duration.range;
+    Some(found)
 }
 
 /// "150 x 3 weeks", "300 x 4 months": the unit of the duration is the period.

@@ -298,6 +298,11 @@ fn finish(
         weeks = weeks_of(duration.length, duration.period.unwrap_or(period));
         review |= duration.range && weeks.is_some() && !matches!(duration.length, Length::Vague);
     }
+    // "540 over 12 weeks which is 45 a week": the same said twice.
+    if weeks.is_none() {
+        let same = |o: &&Candidate| o.spread && o.amount == weekly;
+        weeks = all.iter().find(same).and_then(|o| o.weeks);
+    }
     let start = start_words(c, chosen);
     let mut start_unit = start;
     let (down, down_review) = down_payment(c, chosen, all);

@@ -221,7 +221,10 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
 
 /// "you said 100 a week, I can do 60": the words belong to the amount that follows them.
 fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
-    c.money(limit).is_some()
+    // "y'all want 90 a week lol I got 45"
+    let own = |q: &Cue| q.kind == CueKind::Own && q.start <= right.start && q.end == limit + 1;
+    c.money(limit).is_some() && c.cues.iter().any(own)
+        || c.money(limit).is_some()
         && right.kind == CueKind::Offer
         && c.cues.iter().any(|left| {
             left.side == Side::Left
@@ -233,7 +236,7 @@ fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
 }
 
 /// More words than this that say nothing of offers, and the amount is taken for another thing.
-const STRANGE_WORDS: usize = 7;
+const STRANGE_WORDS: usize = 4;
 
 /// No cue at all. A bare offer stands alone or among words that say nothing else; "gym 40 a month"
 /// does not. Names and unknown words are let through only in small number.
