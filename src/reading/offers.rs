@@ -200,7 +200,11 @@ fn instalments(c: &Context, at: usize) -> Option<Candidate> {
 fn paid_off(c: &Context, at: usize) -> Option<Candidate> {
     let article = at.checked_sub(1).filter(|i| c.is(*i, Class::LeadCut))?;
     let of = c.is(article.checked_sub(1)?, Class::LeadCut) || c.is(article - 1, Class::Of);
-    let d_at = if of { article.checked_sub(2)? } else { article - 1 };
+    let d_at = if of {
+        article.checked_sub(2)?
+    } else {
+        article - 1
+    };
     let duration = c.duration(d_at)?;
     let weeks = weeks_of(duration.length, duration.period?)?;
     let mut found = candidate(c, at, Period::plain(1, 1), d_at, at + 1)?;

@@ -225,14 +225,14 @@ fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
     let own = |q: &Cue| q.kind == CueKind::Own && q.start <= right.start && q.end == limit + 1;
     c.money(limit).is_some() && c.cues.iter().any(own)
         || c.money(limit).is_some()
-        && right.kind == CueKind::Offer
-        && c.cues.iter().any(|left| {
-            left.side == Side::Left
-                && is_stance(left.kind)
-                && left.start <= right.start
-                && left.end > right.start
-                && left.end + 2 >= limit
-        })
+            && right.kind == CueKind::Offer
+            && c.cues.iter().any(|left| {
+                left.side == Side::Left
+                    && is_stance(left.kind)
+                    && left.start <= right.start
+                    && left.end > right.start
+                    && left.end + 2 >= limit
+            })
 }
 
 /// More words than this that say nothing of offers, and the amount is taken for another thing.
