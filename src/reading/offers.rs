@@ -451,9 +451,21 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     ) {
         return true;
     }
-    let lead = at > 0 && (c.is(at - 1, Class::DurationLead) || c.is(at - 1, Class::Spread))
+    // "for at least 3 months", "biweekly, probably 3 months"
+    let filler = |i: usize| {
+        let at_least = ["at", "least", "most"].map(|w| c.model.lexicon.get(w));
+        c.is(i, Class::RangeFiller) || at_least.contains(&Some(c.sym(i)))
+    };
+    let first = (at.saturating_sub(3)..at)
+        .rev()
+        .take_while(|i| filler(*i))
+        .last()
+        .unwrap_or(at);
+    let first = first - usize::from(first < at && first > 0 && c.sym(first - 1) == sym::COMMA);
+    let lead = first > 0 && c.is(first - 1, Class::DurationLead)
+        || at > 0 && (c.is(at - 1, Class::DurationLead) || c.is(at - 1, Class::Spread))
         || at > 1 && c.is(at - 2, Class::DurationLead) && !c.is(at - 1, Class::And);
     // "in 6 weeks" is a date and never reaches here; a bare duration counts right beside.
-    lead || at <= candidate_end.saturating_add(1) && candidate_end != usize::MAX
+    lead || first <= candidate_end.saturating_add(1) && candidate_end != usize::MAX
         || c.sentence(at).len() <= 3
 }
