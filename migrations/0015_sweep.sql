@@ -4,6 +4,9 @@
 
 create index handled_events_at on handled_events (handled_at);
 
+-- How often a message that is suspected of killing its worker began and never came back, in a row.
+alter table attempts add column alone integer not null default 0;
+
 -- How far the marks were looked at. The row is the lock between replicas.
 create table sweep (
     id         integer     primary key check (id = 1),

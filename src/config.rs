@@ -163,6 +163,7 @@ fn database(env: &Env) -> DatabaseSettings {
         url: url.unwrap_or_else(|| SecretString::from("")),
         max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10),
         statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+        pooled: env.one_of("DATABASE_POOLER", "none", &["none", "transaction"]) == "transaction",
     };
     // The fault is not quoted: it may hold the password.
     let address = settings.url.expose_secret();

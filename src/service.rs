@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::store::Db;
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -204,18 +204,15 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
     futures::join!(stages, alarm, sweep);
 }
 
-pub(crate) async fn prepare(
-    config: &Config,
-    db: &PgPool,
-    publisher: &Publisher,
-) -> anyhow::Result<()> {
+pub(crate) async fn prepare(config: &Config, db: &Db, publisher: &Publisher) -> anyhow::Result<()> {
     let mode = if config.setup_on_start {
         Mode::CreateMissing
     } else {
         Mode::Check
     };
-    if config.setup_on_start {
-        store::MIGRATOR.run(db).await.context("migrations")?;
+    // Behind a pooler they were applied over another address; health says so when they were not.
+    if config.setup_on_start && !db.is_pooled() {
+        store::migrate(db).await.context("migrations")?;
     }
     let findings = topology::ensure(
         &publisher.client,

@@ -22,11 +22,11 @@ mod workflow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::store::Db;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
-use sqlx::PgPool;
 
 pub use command::Waiting;
 pub use feed::{FeedSettings, Feeds};
@@ -79,7 +79,7 @@ impl BridgeSettings {
 #[derive(Clone)]
 pub struct Bridge {
     /// For reading.
-    pub db: PgPool,
+    pub db: Db,
     /// For publishing.
     pub publisher: Publisher,
     /// For waiting.

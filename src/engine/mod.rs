@@ -22,6 +22,7 @@ pub mod decision;
 pub mod effects;
 mod emitted;
 pub mod envelope;
+mod in_work;
 pub mod names;
 pub mod publisher;
 pub mod runner;

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::store::Db;
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use super::{Clock, Decision, EffectResult, Incoming};
 use crate::events::StageInput;
@@ -18,7 +18,7 @@ pub struct Io {
     /// The services around us.
     pub neighbours: Neighbours,
     /// For reading.
-    pub db: PgPool,
+    pub db: Db,
     /// For noting when a question was asked; decisions are given the time.
     pub clock: Clock,
 }

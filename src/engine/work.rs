@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
@@ -18,6 +17,7 @@ use super::crash::{self, Point};
 use super::dead::{self, Parcel};
 use super::effects;
 use super::envelope::Origin;
+use super::in_work::{InWork, OnlyOne, with_progress};
 use super::runner::Engine;
 use super::stage::{Stage, StageError};
 use super::{Envelope, Incoming};
@@ -28,8 +28,9 @@ use crate::store::{Needs, attempts, handled};
 /// Deliveries that left no trace (neither a failure nor a wait is on record) after which a message
 /// is suspected of killing its worker, and runs alone.
 const SUSPECT_AFTER: i64 = 5;
-/// And after which it is parked unseen. Far apart, because a worker may die of other causes.
-const PARK_AFTER: i64 = 50;
+/// How often in a row it may begin alone and not come back before it is parked. Deliveries alone prove
+/// nothing: workers die of other causes, and a replica that is slow lets deadlines pass.
+const DEATHS: i32 = 5;
 
 /// One message in one stage.
 pub(super) struct Work<S> {
@@ -38,6 +39,10 @@ pub(super) struct Work<S> {
     pub(super) slots: Arc<Semaphore>,
     /// Among those in hand; given back when this is dropped.
     pub(super) _place: OwnedSemaphorePermit,
+    /// The messages of this consumer that are in work in this process.
+    pub(super) in_work: InWork,
+    /// How often the deadline is extended: well within it.
+    pub(super) progress_every: Duration,
     pub(super) epoch: i32,
     pub(super) stream_created: DateTime<Utc>,
 }
@@ -75,6 +80,11 @@ impl<S: Stage> Work<S> {
                 return;
             }
         };
+        // Its deadline passed while it is in work here: twice the work would only make that worse.
+        let Some(_only) = OnlyOne::claim(&self.in_work, origin.arrival.sequence) else {
+            drop(message.ack_with(AckKind::Progress).await);
+            return;
+        };
         let (message, acker) = message.split();
         let envelope = Envelope::read(
             &message.subject,
@@ -94,7 +104,7 @@ impl<S: Stage> Work<S> {
         };
         crash::point(S::NAME, Point::Taken);
         let started = std::time::Instant::now();
-        let leave = with_progress(&acker, self.handle(parcel)).await;
+        let leave = with_progress(&acker, self.progress_every, self.handle(parcel)).await;
         let outcome = match &leave {
             Leave::Ack => "handled",
             Leave::Nak(_) => "later",
@@ -130,23 +140,37 @@ impl<S: Stage> Work<S> {
                 Err(_) => return Leave::Silent,
             },
         };
-        let _alone = match self.suspect(&parcel).await {
-            Suspicion::None => None,
-            Suspicion::RunAlone => self.engine.alone.acquire().await.ok(),
-            Suspicion::Park => {
-                let detail = "its worker died every time".to_owned();
-                return self
-                    .park(
-                        Parcel {
-                            reason: "attempts_exhausted",
-                            detail,
-                            ..parcel
-                        },
-                        None,
-                    )
-                    .await;
-            }
+        if !self.is_suspect(&parcel).await {
+            return self.begin(parcel).await;
+        }
+        let Ok(_alone) = self.engine.alone.acquire().await else {
+            return Leave::Silent;
         };
+        let (id, db) = (parcel.envelope.id, &self.engine.io.db);
+        let now = self.engine.clock.now();
+        let note = || attempts::begun_alone(db, id, S::NAME, now);
+        match self.patiently(note).await {
+            None => return Leave::Silent,
+            Some(times) if times > DEATHS => {
+                let detail = "its worker died every time".to_owned();
+                let reason = "attempts_exhausted";
+                let parcel = Parcel {
+                    reason,
+                    detail,
+                    ..parcel
+                };
+                return self.park(parcel, None).await;
+            }
+            Some(_) => {}
+        }
+        let leave = self.begin(parcel).await;
+        match self.patiently(|| attempts::survived(db, id, S::NAME)).await {
+            Some(()) => leave,
+            None => Leave::Silent,
+        }
+    }
+
+    async fn begin(&self, parcel: Parcel) -> Leave {
         let envelope = &parcel.envelope;
         let received = Received {
             at: envelope.received_at,
@@ -184,17 +208,13 @@ impl<S: Stage> Work<S> {
     }
 
     /// Most messages are delivered once, and then nobody asks.
-    async fn suspect(&self, parcel: &Parcel) -> Suspicion {
+    async fn is_suspect(&self, parcel: &Parcel) -> bool {
         let delivered = parcel.envelope.delivered;
         if delivered <= SUSPECT_AFTER || S::WAITS_FOR_ITS_TURN {
-            return Suspicion::None;
+            return false;
         }
         let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME).await;
-        match recorded.map(|count| delivered - i64::from(count)) {
-            Ok(unexplained) if unexplained > PARK_AFTER => Suspicion::Park,
-            Ok(unexplained) if unexplained > SUSPECT_AFTER => Suspicion::RunAlone,
-            _ => Suspicion::None,
-        }
+        recorded.is_ok_and(|count| delivered - i64::from(count) > SUSPECT_AFTER)
     }
 
     /// gather, decide, commit; act and conclude as often as the decisions say; publish, answer.
@@ -452,12 +472,6 @@ impl<S: Stage> Work<S> {
     }
 }
 
-enum Suspicion {
-    None,
-    RunAlone,
-    Park,
-}
-
 enum Walked {
     Leave(Leave),
     Failed {
@@ -468,19 +482,6 @@ enum Walked {
         reason: &'static str,
         detail: String,
     },
-}
-
-/// Extends the message's deadline while `work` runs, however long that takes.
-async fn with_progress<T>(acker: &Acker, work: impl Future<Output = T>) -> T {
-    const EVERY: Duration = Duration::from_secs(10);
-    let mut work = std::pin::pin!(work);
-    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
-    loop {
-        tokio::select! {
-            result = &mut work => return result,
-            _ = tick.tick() => drop(acker.ack_with(AckKind::Progress).await),
-        }
-    }
 }
 
 fn headers_of(message: &async_nats::Message) -> Vec<(String, String)> {

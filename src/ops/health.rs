@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use crate::store::Db;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
-use crate::store::MIGRATOR;
 
 /// What is known about ourselves.
 pub struct Health {
@@ -103,7 +102,7 @@ impl Health {
     }
 
     /// Probes until the service stops.
-    pub async fn watch(self: Arc<Self>, pool: PgPool, client: async_nats::Client) {
+    pub async fn watch(self: Arc<Self>, pool: Db, client: async_nats::Client) {
         while !self.stopping.is_cancelled() {
             self.probe(&pool, &client).await;
             tokio::select! {
@@ -114,7 +113,7 @@ impl Health {
         }
     }
 
-    async fn probe(&self, pool: &PgPool, client: &async_nats::Client) {
+    async fn probe(&self, pool: &Db, client: &async_nats::Client) {
         let applied: Result<Result<i64, sqlx::Error>, _> = tokio::time::timeout(
             Duration::from_secs(2),
             // No table yet is an answer: the database is there, the migrations are not.
@@ -131,8 +130,8 @@ impl Health {
         };
         self.database.store(database, Ordering::Relaxed);
         if database {
-            let wanted = i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX);
-            self.migrated.store(count >= wanted, Ordering::Relaxed);
+            self.migrated
+                .store(count >= crate::store::migrations(), Ordering::Relaxed);
         }
         let nats = client.connection_state() == async_nats::connection::State::Connected;
         self.nats.store(nats, Ordering::Relaxed);

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::Db;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::{Tx, column};
@@ -238,10 +239,7 @@ pub struct ConsentFilter {
 }
 
 /// A page of numbers, the last changed first, with the count of all.
-pub async fn list(
-    pool: &PgPool,
-    filter: &ConsentFilter,
-) -> Result<(Vec<Consent>, i64), sqlx::Error> {
+pub async fn list(pool: &Db, filter: &ConsentFilter) -> Result<(Vec<Consent>, i64), sqlx::Error> {
     const WHERE: &str =
         "where ($1::boolean is null or opted_out = $1) and ($2::text is null or phone_number = $2)";
     let sql = format!(
@@ -276,7 +274,7 @@ fn consent(row: &PgRow) -> Result<Consent, sqlx::Error> {
 }
 
 /// Everything ever said about a number, oldest first.
-pub async fn history(pool: &PgPool, phone: &str) -> Result<Vec<Value>, sqlx::Error> {
+pub async fn history(pool: &Db, phone: &str) -> Result<Vec<Value>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, opted_out, source, conversation_id, entered_by, note, at from consent_history
          where phone_number = $1 order by at, id",

@@ -1,8 +1,9 @@
 //! Escalations: what a person has to look at.
 
+use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
@@ -253,7 +254,7 @@ fn from_row(row: &PgRow) -> Result<Escalation, sqlx::Error> {
 }
 
 /// One escalation.
-pub async fn with_id(pool: &PgPool, id: EscalationId) -> Result<Option<Escalation>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: EscalationId) -> Result<Option<Escalation>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from escalation_events where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)
@@ -395,7 +396,7 @@ impl EscalationFilter {
 
 /// A page of escalations and how many there are in all.
 pub async fn list(
-    pool: &PgPool,
+    pool: &Db,
     filter: &EscalationFilter,
 ) -> Result<(Vec<Escalation>, i64), sqlx::Error> {
     let mut count = QueryBuilder::new("select count(*)");

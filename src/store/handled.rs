@@ -1,8 +1,9 @@
 //! Which stage has handled which event, and what it emitted because of it.
 
+use super::Db;
 use serde::{Deserialize, Serialize};
+use sqlx::Postgres;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres};
 use uuid::Uuid;
 
 use super::{Tx, column};
@@ -89,7 +90,7 @@ pub async fn among(
 
 /// The kept events of one mark, if it is set.
 pub async fn of(
-    pool: &PgPool,
+    pool: &Db,
     event: EventId,
     stage: &'static str,
 ) -> Result<Option<Vec<Kept>>, sqlx::Error> {

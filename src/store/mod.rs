@@ -10,6 +10,7 @@ pub mod case;
 pub mod change;
 pub mod consents;
 pub mod conversations;
+pub mod db;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod drafts;
@@ -32,10 +33,8 @@ pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
 pub use change::{Change, apply};
-pub use pool::{DatabaseSettings, MIGRATOR, connect};
-
-/// A transaction of the committer.
-pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+pub use db::{Db, Tx};
+pub use pool::{DatabaseSettings, connect, migrate, migrations};
 
 /// One column of a batch, for `UNNEST`.
 pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {

@@ -1,9 +1,10 @@
 //! The audit trail: what was done for a workflow, when and how long it took.
 
+use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::{Tx, column};
@@ -124,7 +125,7 @@ pub struct StoredStep {
 }
 
 /// The steps of a workflow in the order they happened.
-pub async fn of_workflow(pool: &PgPool, id: WorkflowId) -> Result<Vec<StoredStep>, sqlx::Error> {
+pub async fn of_workflow(pool: &Db, id: WorkflowId) -> Result<Vec<StoredStep>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, step_name, step_type, status, error_details, started_at, completed_at, duration_ms
          from workflow_steps where workflow_id = $1 order by id",

@@ -9,12 +9,14 @@
 )]
 
 mod fleet;
+mod texts;
 mod world;
 
 mod answers;
 mod approvals;
 mod bad_input;
 mod chaos;
+mod cluster;
 mod contracts;
 mod crash;
 #[cfg(feature = "crash-points")]

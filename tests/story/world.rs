@@ -9,10 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::config::{Config, Env};
 use orchestrator::engine::Clock;
 use orchestrator::service::{Roles, Service};
-use serde_json::{Value, json};
+use serde_json::Value;
 use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 use simulators::{Config as NeighbourConfig, Neighbours};
 use sqlx::PgPool;
+
+pub(crate) use crate::texts::{phone_of, sms};
 
 /// One set of servers per test process, or those that `make test` started for all.
 struct Servers {
@@ -165,9 +167,7 @@ impl World {
         all.extend(settings);
         Self {
             db: PgPool::connect(&url).await.expect("our database"),
-            nats: async_nats::connect(&nats)
-                .await
-                .expect("the test nats-server"),
+            nats: connected(&nats).await.expect("the test nats-server"),
             prefix: name.clone(),
             http: reqwest::Client::new(),
             neighbours,
@@ -460,7 +460,7 @@ impl Drop for World {
         let cleaned = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
-                if let Ok(client) = async_nats::connect(nats).await {
+                if let Ok(client) = connected(&nats).await {
                     delete_streams(&client, &prefix).await;
                 }
             });
@@ -472,29 +472,20 @@ impl Drop for World {
     }
 }
 
+/// To one server or to a cluster's.
+async fn connected(urls: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
+    let servers = urls.split(',').map(|url| url.parse().expect("an address"));
+    async_nats::ConnectOptions::new()
+        .ping_interval(Duration::from_secs(2))
+        .connection_timeout(Duration::from_secs(2))
+        .connect(servers.collect::<Vec<async_nats::ServerAddr>>())
+        .await
+}
+
 async fn delete_streams(client: &async_nats::Client, prefix: &str) {
     let jetstream = async_nats::jetstream::new(client.clone());
     for stream in orchestrator::events::Stream::ALL {
         let name = format!("{}_{}", prefix.to_uppercase(), stream.name());
         drop(jetstream.delete_stream(name).await);
     }
-}
-
-/// A phone number per conversation.
-pub(crate) fn phone_of(conversation: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    conversation.hash(&mut hasher);
-    // Ten digits of hash: with seven, two of two thousand conversations shared a phone.
-    format!("+1{:010}", hasher.finish() % 10_000_000_000)
-}
-
-/// The body of a tenant's text.
-pub(crate) fn sms(conversation: &str, content: &str) -> Value {
-    json!({
-        "tenant_id": "12345",
-        "phone_number": phone_of(conversation),
-        "content": content,
-        "conversation_id": conversation,
-    })
 }

@@ -5,6 +5,7 @@
 //! under a second, so it is plain std and can be called from a test with or without a runtime.
 
 mod child;
+mod cluster;
 mod fetch;
 mod find;
 mod nats;
@@ -15,6 +16,7 @@ mod wire;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use cluster::NatsCluster;
 pub use nats::{Nats, NatsOptions};
 pub use postgres::{Postgres, PostgresOptions};
 pub use program::Program;
