@@ -69,6 +69,8 @@ pub struct NatsSettings {
     pub user: Option<(String, SecretString)>,
     /// `NATS_SUBJECT_PREFIX`.
     pub names: Names,
+    /// `NATS_PING_SECONDS`: two unanswered pings and another server is tried.
+    pub ping: Duration,
     /// `NATS_REPLICAS`: overrides the files' number of replicas, 3 on a cluster.
     pub replicas: Option<u64>,
 }
@@ -196,6 +198,7 @@ fn nats(env: &Env) -> NatsSettings {
             .optional("NATS_USER")
             .zip(env.secret_of(&["NATS_PASSWORD"])),
         names,
+        ping: env.seconds("NATS_PING_SECONDS", 2.0),
         replicas,
     }
 }

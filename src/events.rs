@@ -123,6 +123,7 @@ macro_rules! events {
         pub static CATALOGUE: &[Entry] = &[$(Entry {
             name: stringify!($name),
             subject: $subject,
+            version: <$name as Event>::VERSION,
             stream: Stream::$stream,
             doc: concat!($($doc),+),
             sender: $sender,

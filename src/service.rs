@@ -290,7 +290,7 @@ pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Clie
         .name("orchestrator")
         .retry_on_initial_connect()
         // A hung server must not stop us for its whole hang.
-        .ping_interval(Duration::from_secs(5))
+        .ping_interval(settings.ping)
         .connection_timeout(Duration::from_secs(2))
         .request_timeout(Some(Duration::from_secs(5)))
         .event_callback(|event| async move {

@@ -1,6 +1,8 @@
 //! One message's walk through a stage: decode, already handled?, gather, decide, commit, act,
 //! publish, answer; and the ways it may fail. Says how the message leaves; nobody else does.
 
+mod giving_up;
+
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,10 +13,10 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answers::{Answer, Problem};
+use super::answers::Answer;
 use super::committer::{Committed, Job};
 use super::crash::{self, Point};
-use super::dead::{self, Parcel};
+use super::dead::Parcel;
 use super::effects;
 use super::envelope::Origin;
 use super::in_work::{InWork, OnlyOne, with_progress};
@@ -22,8 +24,8 @@ use super::runner::Engine;
 use super::stage::{Stage, StageError};
 use super::{Envelope, Incoming};
 use crate::domain::Arrival;
-use crate::events::{Invalid, Received, StageInput};
-use crate::store::{Needs, attempts, handled};
+use crate::events::{Received, StageInput};
+use crate::store::{attempts, handled};
 
 /// Deliveries that left no trace (neither a failure nor a wait is on record) after which a message
 /// is suspected of killing its worker, and runs alone.
@@ -176,17 +178,23 @@ impl<S: Stage> Work<S> {
             at: envelope.received_at,
             idempotency_key: envelope.idempotency_key.as_deref(),
         };
+        if envelope.is_newer() {
+            let detail = "written by a newer version".to_owned();
+            return self.leave_to_a_newer(parcel, detail).await;
+        }
         let event = match S::In::decode(&envelope.subject, &parcel.payload, received) {
             Ok(body) => Arc::new(Incoming {
                 envelope: envelope.clone(),
                 body,
             }),
-            Err(invalid) => return self.refuse(parcel, &invalid).await,
+            Err(invalid) if !envelope.is_ours => return self.refuse(parcel, &invalid).await,
+            // What one of us wrote and this one cannot read is a newer one's.
+            Err(invalid) => return self.leave_to_a_newer(parcel, invalid.sentence()).await,
         };
         match AssertUnwindSafe(self.walk(&event)).catch_unwind().await {
             Ok(Walked::Leave(leave)) => leave,
             Ok(Walked::Failed { after, because }) => {
-                self.failed(parcel, &event, after, because).await
+                self.failed(parcel, Some(&event), after, because).await
             }
             Ok(Walked::Never { reason, detail }) => {
                 self.park(
@@ -201,7 +209,7 @@ impl<S: Stage> Work<S> {
             }
             Err(_) => {
                 let because = "the stage panicked".to_owned();
-                self.failed(parcel, &event, Duration::from_secs(1), because)
+                self.failed(parcel, Some(&event), Duration::from_secs(1), because)
                     .await
             }
         }
@@ -317,131 +325,6 @@ impl<S: Stage> Work<S> {
             }
         }
     }
-
-    /// Counts a failure; after the last one the message is parked.
-    async fn failed(
-        &self,
-        parcel: Parcel,
-        event: &Arc<Incoming<S::In>>,
-        after: Duration,
-        because: String,
-    ) -> Leave {
-        let id = parcel.envelope.id;
-        let now = self.engine.clock.now();
-        let note = || attempts::failed(&self.engine.io.db, id, S::NAME, &because, now);
-        let Some(so_far) = self.patiently(note).await else {
-            return Leave::Silent;
-        };
-        crash::point(S::NAME, Point::FailureNoted);
-        tracing::warn!(stage = S::NAME, event = %id, attempt = so_far.count, reason = %because, "not handled");
-        if so_far.count < self.stage.max_attempts(self.engine.settings.max_attempts) {
-            return Leave::Nak(after);
-        }
-        let parcel = Parcel {
-            reason: "attempts_exhausted",
-            detail: because,
-            attempts: Some(so_far),
-            ..parcel
-        };
-        self.park(parcel, Some(event)).await
-    }
-
-    /// A body that cannot be read: its sender is told, if it waits, and the message is kept.
-    async fn refuse(&self, parcel: Parcel, invalid: &Invalid) -> Leave {
-        if let Some(to) = &parcel.envelope.reply_subject {
-            let problem = Problem::invalid(invalid);
-            let now = self.engine.clock.now();
-            let body = problem.body(
-                &parcel.envelope.subject,
-                &parcel.envelope.correlation_id,
-                now,
-            );
-            let answer = Answer {
-                to: to.clone(),
-                status: problem.status,
-                body,
-            };
-            self.engine.publisher.answer(vec![answer]).await;
-        }
-        let detail = invalid.sentence();
-        self.park(
-            Parcel {
-                kind: "event",
-                reason: "invalid_message",
-                detail,
-                ..parcel
-            },
-            None,
-        )
-        .await
-    }
-
-    /// Parks a message: kept in Postgres, told to the operators, taken off the stream's list.
-    async fn park(&self, parcel: Parcel, event: Option<&Arc<Incoming<S::In>>>) -> Leave {
-        let envelope = &parcel.envelope;
-        tracing::error!(
-            stage = S::NAME,
-            event = %envelope.id,
-            workflow = envelope.workflow.map(tracing::field::display),
-            reason = parcel.reason,
-            detail = %parcel.detail,
-            "parked as a dead letter"
-        );
-        self.engine
-            .metrics
-            .dead_letters
-            .with_label_values(&[parcel.kind, S::NAME])
-            .inc();
-        let needs = Needs {
-            conversation: envelope.conversation.clone(),
-            lock: true,
-            ..Needs::default()
-        };
-        let (stage, event) = (self.stage.clone(), event.cloned());
-        let (id, correlation_id, traceparent) = (
-            envelope.id,
-            envelope.correlation_id.clone(),
-            envelope.traceparent.clone(),
-        );
-        let job = Job {
-            event: id,
-            stage: S::NAME,
-            correlation_id,
-            traceparent,
-            needs,
-            decide: Box::new(move |_, now| {
-                let parked = dead::park(&parcel, now);
-                match &event {
-                    Some(event) => parked.and(stage.give_up(event, parcel.reason, now)),
-                    // Not even read: its workflow ends all the same. A notification has none of
-                    // its own, and an unreadable body names none.
-                    None if S::DEAD_KIND == "notification"
-                        || parcel.reason == "invalid_message" =>
-                    {
-                        parked
-                    }
-                    None => parked.and(dead::fail_workflow(
-                        &parcel.envelope,
-                        S::NAME,
-                        parcel.reason,
-                        now,
-                    )),
-                }
-            }),
-        };
-        match self.engine.committer.commit(job).await {
-            Committed::Done { emitted, answers } => {
-                crash::point(S::NAME, Point::Parked);
-                self.engine.publisher.answer(answers).await;
-                self.publish_parked(&emitted).await
-            }
-            Committed::Already(emitted) => self.publish_parked(&emitted).await,
-            other => {
-                tracing::error!(stage = S::NAME, event = %id, result = ?other, "not parked; will be tried again");
-                Leave::Nak(Duration::from_secs(5))
-            }
-        }
-    }
 }
 
 impl<S: Stage> Work<S> {
@@ -461,13 +344,6 @@ impl<S: Stage> Work<S> {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
             }
-        }
-    }
-
-    async fn publish_parked(&self, emitted: &[handled::Kept]) -> Leave {
-        match self.engine.publisher.publish(emitted).await {
-            Ok(()) => Leave::Term,
-            Err(_) => Leave::Nak(Duration::from_secs(1)),
         }
     }
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod fetch;
 mod find;
 mod nats;
+mod pgbouncer;
 mod postgres;
 mod program;
 mod wire;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use cluster::NatsCluster;
 pub use nats::{Nats, NatsOptions};
+pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};
 pub use program::Program;
 
