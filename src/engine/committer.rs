@@ -23,7 +23,7 @@ use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
 use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Tx, handled, is_transient};
+use crate::store::{self, Case, Change, Needs, Tx, handled, is_meeting, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -92,6 +92,9 @@ pub struct Committer {
 
 /// The largest round. Beyond this a transaction's locks are held long enough to be felt.
 const ROUND: usize = 256;
+
+/// How often a round may deadlock or fail to serialize before its members go alone.
+const PATIENCE_TOGETHER: usize = 2;
 
 impl Committer {
     /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
@@ -217,6 +220,7 @@ impl Worker {
     async fn commit_patiently(&self, jobs: &[&Job]) -> Result<Vec<Committed>, String> {
         let mut look_for_marks = false;
         let mut clashes = 0;
+        let mut meetings = 0;
         let mut pause = Duration::from_millis(20);
         loop {
             match self.commit_once(jobs, look_for_marks).await {
@@ -239,6 +243,12 @@ impl Worker {
                         return Ok(jobs.iter().map(|_| Committed::Stopping).collect());
                     }
                     tracing::warn!(%error, members = jobs.len(), "commit postponed");
+                    // Who meets somebody again and again comes through alone: one conversation's rows
+                    // are locked in one order by everybody.
+                    meetings += usize::from(is_meeting(&error));
+                    if meetings > PATIENCE_TOGETHER && jobs.len() > 1 {
+                        return Err(error.to_string());
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                     // The connection may have died after the commit.

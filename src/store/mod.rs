@@ -58,6 +58,12 @@ pub(crate) async fn lock_conversations(
     Ok(())
 }
 
+/// Whether two transactions met: a deadlock, or a failure to serialize.
+pub fn is_meeting(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.is_some_and(|code| code.starts_with("40"))
+}
+
 /// Whether the same statement may succeed a moment later: the connection went away, the server is
 /// starting or stopping, or two transactions met. Everything else is the statement's own fault.
 pub fn is_transient(error: &sqlx::Error) -> bool {

@@ -24,6 +24,7 @@ mod crash;
 mod crash_points;
 mod dashboard;
 mod duplicates;
+mod durability;
 mod escalations;
 mod feed;
 mod gate;
