@@ -14,7 +14,7 @@ help:
 	@echo "make lint       formatting and clippy"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
-	@echo "make contracts  writes subjects/ anew from the code"
+	@echo "make contracts  writes subjects/ and docs/openapi.json anew from the code"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
 # DEMO=--once ends after the summary, with an error when an outcome is not the expected one.
@@ -61,6 +61,7 @@ eval:
 
 contracts:
 	cargo run --locked -- contracts subjects
+	cargo run --locked -- openapi > docs/openapi.json
 
 # The zones of North American area codes, from libphonenumber's data (see NOTICE).
 area-codes:

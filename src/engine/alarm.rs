@@ -70,17 +70,18 @@ async fn wake(
 ) -> anyhow::Result<()> {
     let waiting = i64::try_from(said.len()).unwrap_or(i64::MAX);
     let limit = AT_ONCE.saturating_add(waiting);
-    let db = &engine.io.db;
+    let (db, patience) = (&engine.io.db, &engine.patience);
     let mut due = Vec::new();
     if settings.texts {
-        for text in deliveries::due(db, now, limit).await? {
+        for text in patience.within(deliveries::due(db, now, limit)).await? {
             due.push(text_due(text, now)?);
         }
     }
     if settings.timers {
-        let mut late = timers::undecided(db, now, limit).await?;
-        late.extend(timers::unanswered(db, now, settings.silence, limit).await?);
-        late.extend(timers::unresolved(db, now, limit).await?);
+        let mut late = patience.within(timers::undecided(db, now, limit)).await?;
+        let unanswered = timers::unanswered(db, now, settings.silence, limit);
+        late.extend(patience.within(unanswered).await?);
+        late.extend(patience.within(timers::unresolved(db, now, limit)).await?);
         for late in &late {
             due.push(late_event(late, now)?);
         }

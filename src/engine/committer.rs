@@ -23,7 +23,7 @@ use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
 use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Tx, handled, is_meeting, is_transient};
+use crate::store::{self, Case, Change, Needs, Patience, Tx, handled, is_meeting, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -100,6 +100,7 @@ impl Committer {
     /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
     pub fn start(
         pool: &Db,
+        patience: &Patience,
         clock: &Clock,
         metrics: &Arc<Metrics>,
         shards: usize,
@@ -109,6 +110,7 @@ impl Committer {
             let (sender, receiver) = mpsc::channel(4096);
             let worker = Worker {
                 pool: pool.clone(),
+                patience: patience.clone(),
                 clock: clock.clone(),
                 metrics: metrics.clone(),
                 stop: stop.clone(),
@@ -146,6 +148,7 @@ impl Committer {
 
 struct Worker {
     pool: Db,
+    patience: Patience,
     clock: Clock,
     metrics: Arc<Metrics>,
     stop: tokio_util::sync::CancellationToken,
@@ -223,7 +226,7 @@ impl Worker {
         let mut meetings = 0;
         let mut pause = Duration::from_millis(20);
         loop {
-            match self.commit_once(jobs, look_for_marks).await {
+            match self.commit_in_time(jobs, look_for_marks).await {
                 Ok(results) => return Ok(results),
                 // Members that met on a mark fall apart into rounds of one.
                 Err(RoundError::Overtaken) if look_for_marks && jobs.len() > 1 => {
@@ -259,12 +262,32 @@ impl Worker {
         }
     }
 
+    /// A connection that says nothing is a database that is away.
+    async fn commit_in_time(
+        &self,
+        jobs: &[&Job],
+        look_for_marks: bool,
+    ) -> Result<Vec<Committed>, RoundError> {
+        let once = async {
+            match self.commit_once(jobs, look_for_marks).await {
+                Ok(results) => Ok(Some(results)),
+                Err(RoundError::Database(error)) => Err(error),
+                Err(RoundError::Overtaken) => Ok(None),
+            }
+        };
+        match self.patience.within(once).await {
+            Ok(Some(results)) => Ok(results),
+            Ok(None) => Err(RoundError::Overtaken),
+            Err(error) => Err(RoundError::Database(error)),
+        }
+    }
+
     async fn commit_once(
         &self,
         jobs: &[&Job],
         look_for_marks: bool,
     ) -> Result<Vec<Committed>, RoundError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.patience.begin(&self.pool).await?;
         let mut already = HashMap::new();
         if look_for_marks {
             let events: Vec<_> = jobs.iter().map(|job| (job.event, job.stage)).collect();

@@ -10,12 +10,13 @@
 //! - [`crash`] names the moments in which a test lets it die
 //! - [`dead`] parks what cannot be worked on
 //! - [`sweep`] says again what the stream has lost
-//! - [`topology`] compares the server with the files in `nats/`
+//! - [`connection`] is the way to NATS; [`topology`] compares the server with the files in `nats/`
 
 pub mod alarm;
 pub mod answers;
 pub mod clock;
 pub mod committer;
+pub mod connection;
 pub mod crash;
 pub mod dead;
 pub mod decision;
@@ -24,7 +25,9 @@ mod emitted;
 pub mod envelope;
 mod in_work;
 pub mod names;
+pub mod outages;
 pub mod publisher;
+pub mod room;
 pub mod runner;
 pub mod stage;
 pub mod sweep;

@@ -23,7 +23,7 @@ use super::topology::{self, Mode};
 use super::work::Work;
 use crate::events::Stream;
 use crate::ops::metrics::Metrics;
-use crate::store::epochs;
+use crate::store::{Patience, epochs};
 
 /// How the engine treats messages, whatever their stage.
 #[derive(Debug, Clone)]
@@ -56,6 +56,8 @@ pub struct Engine {
     pub committer: Committer,
     /// What stages may ask.
     pub io: Io,
+    /// How long Postgres may take.
+    pub patience: Patience,
     /// The time.
     pub clock: Clock,
     /// How.
@@ -177,7 +179,10 @@ async fn open<S: Stage>(
     let stream_created = sweep::made(handle.cached_info(), &name)?;
     if stream == Stream::Inbound {
         epoch.store(
-            epochs::of(&engine.io.db, &name, stream_created).await?,
+            engine
+                .patience
+                .within(epochs::of(&engine.io.db, &name, stream_created))
+                .await?,
             Ordering::Relaxed,
         );
     }

@@ -221,7 +221,8 @@ impl<S: Stage> Work<S> {
         if delivered <= SUSPECT_AFTER || S::WAITS_FOR_ITS_TURN {
             return false;
         }
-        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME).await;
+        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME);
+        let recorded = self.engine.patience.within(recorded).await;
         recorded.is_ok_and(|count| delivered - i64::from(count) > SUSPECT_AFTER)
     }
 
@@ -336,7 +337,7 @@ impl<S: Stage> Work<S> {
         mut ask: impl FnMut() -> F,
     ) -> Option<T> {
         loop {
-            match ask().await {
+            match self.engine.patience.within(ask()).await {
                 Ok(answer) => return Some(answer),
                 Err(_) if self.engine.stop.is_cancelled() => return None,
                 Err(error) => {

@@ -124,7 +124,8 @@ fn read_tenant(body: &Value, asked: &TenantId) -> TenantAnswer {
         "amount_owed",
         "current_balance",
     ];
-    if !known.iter().any(|key| !tenant[*key].is_null()) {
+    // Readable ones: a tenant of whom nothing can be read is not known, and nothing may be sent unread.
+    if !known.iter().any(|key| text(&tenant[*key]).is_some()) {
         return TenantAnswer::Unavailable(
             "collections_monitor: answered without a tenant".to_owned(),
         );
@@ -246,6 +247,7 @@ mod tests {
             json!({"success": false, "error": "boom"}),
             json!({}),
             json!([]),
+            json!({"data": {"tenant": {"tenant_id": ["12345"], "amount_owed": {"value": 5}}}}),
         ] {
             assert!(
                 matches!(read_tenant(&body, &asked), TenantAnswer::Unavailable(_)),

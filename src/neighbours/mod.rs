@@ -1,15 +1,22 @@
 //! The services around us: one file each, with its address, its wire format and the meaning of its
-//! answers (`upstreams.md`). What they share - timeouts, retries, headers, counting - is in [`caller`].
+//! answers (`upstreams.md`). What they share - timeouts, retries, headers, counting - is in [`caller`];
+//! when a neighbour is left alone is in [`breaker`].
 
+pub mod breaker;
 pub mod caller;
+pub mod circuit;
 pub mod collections_monitor;
+pub mod connections;
+pub mod limits;
 pub mod model;
 pub mod notifications;
+pub mod open;
 pub mod sms_agent;
 
 use std::sync::Arc;
 
 pub use caller::{CallError, Caller, RetrySettings};
+pub use circuit::{Circuit, CircuitName, CircuitView};
 pub use collections_monitor::CollectionsMonitor;
 pub use model::Model;
 pub use notifications::Notifications;
@@ -26,4 +33,6 @@ pub struct Neighbours {
     pub notifications: Arc<Notifications>,
     /// The model.
     pub model: Arc<Model>,
+    /// All circuits, to be shown.
+    pub circuits: Vec<Arc<Circuit>>,
 }

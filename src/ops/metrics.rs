@@ -53,8 +53,14 @@ metrics! {
     said_again: IntCounterVec, "orchestrator_events_said_again_total", ["stage"];
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
-    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
+    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent, circuit_open: not made).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Calls to neighbours under way, by circuit.
+    upstream_under_way: IntGaugeVec, "orchestrator_upstream_requests_under_way", ["service"];
+    /// Circuits of this process (0 closed, 1 half open, 2 open); sms_agent is sending, sms_agent_reads its history.
+    circuit_state: IntGaugeVec, "orchestrator_circuit_state", ["service"];
+    /// Changes of circuits, by the state they changed to (closed, half_open, open).
+    circuit_transitions: IntCounterVec, "orchestrator_circuit_transitions_total", ["service", "to"];
     /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Answers of a model from request to last byte, by outcome (ok, transient, permanent, unusable).
@@ -65,6 +71,8 @@ metrics! {
     model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
     /// What they cost, in millionths of a dollar, when prices are set.
     model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
+    /// How full the inbound stream is, of its nearest limit; above 80 what was handled makes room, at 100 the door refuses.
+    inbound_used: IntGaugeVec, "orchestrator_inbound_stream_used_percent", [];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

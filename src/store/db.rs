@@ -13,8 +13,9 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use sqlx::error::BoxDynError;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Either, Execute, Executor, PgPool, Postgres, SqlStr, Transaction};
+use sqlx::{Either, Execute, Executor, PgPool, Postgres, SqlSafeStr, SqlStr, Transaction};
 
 /// A pool of connections. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,9 +44,22 @@ impl Db {
 
     /// Begins a transaction that cannot write.
     pub async fn begin_read_only(&self) -> Result<Tx<'static>, sqlx::Error> {
-        let inner = self.pool.begin_with("begin read only").await?;
+        self.begin_with("begin read only").await
+    }
+
+    /// Begins a transaction in these words.
+    pub(super) async fn begin_with(
+        &self,
+        words: impl SqlSafeStr,
+    ) -> Result<Tx<'static>, sqlx::Error> {
+        let inner = self.pool.begin_with(words).await?;
         let pooled = self.pooled;
         Ok(Tx(Conn { inner, pooled }))
+    }
+
+    /// A connection, for one statement of the simple protocol: that needs no transaction.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.pool.acquire().await
     }
 
     /// The pool itself, for what needs a session: migrations.

@@ -20,6 +20,7 @@ pub mod gate_decisions;
 pub mod handled;
 pub mod holds;
 pub mod notifications;
+pub mod patience;
 pub mod plans;
 pub mod pool;
 pub mod relay_cursors;
@@ -34,7 +35,8 @@ pub mod workflows;
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
 pub use change::{Change, apply};
 pub use db::{Db, Tx};
-pub use pool::{DatabaseSettings, connect, migrate, migrations};
+pub use patience::Patience;
+pub use pool::{DatabaseSettings, connect, migrate, migrations, open};
 
 /// One column of a batch, for `UNNEST`.
 pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
@@ -81,6 +83,8 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
                 .iter()
                 .any(|class| code.starts_with(class))
                 || code == "25006"
+                // A statement that took longer than it may: it waited for a lock, most likely.
+                || code == "57014"
         }),
         _ => false,
     }

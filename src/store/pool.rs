@@ -8,6 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::Db;
 
+use super::patience::Patience;
+
 /// The migrations, embedded: the binary brings its own schema.
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -52,6 +54,8 @@ pub struct DatabaseSettings {
     pub statement_cache: usize,
     /// `DATABASE_POOLER=transaction`: the next transaction is on another connection.
     pub pooled: bool,
+    /// `DATABASE_TIMEOUT_SECONDS`: how long a statement may take; default 30.
+    pub timeout: Duration,
 }
 
 impl DatabaseSettings {
@@ -70,12 +74,20 @@ impl DatabaseSettings {
 /// A pool that connects when first used, so that the service starts, answers health checks and
 /// waits while Postgres is still coming up.
 pub fn connect(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
-    let pool = PgPoolOptions::new()
+    Ok(open(settings)?.0)
+}
+
+/// As [`connect`], with the patience that belongs to the pool.
+pub fn open(settings: &DatabaseSettings) -> Result<(Db, Patience), sqlx::Error> {
+    let patience = Patience::new(settings.timeout);
+    let options = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(Duration::from_secs(5))
         // A connection that sat idle through a failover would fail its first statement.
         .test_before_acquire(false)
-        .max_lifetime(Duration::from_secs(1800))
+        .max_lifetime(Duration::from_secs(1800));
+    let pool = patience
+        .watch(options)
         .connect_lazy_with(settings.options()?);
-    Ok(Db::new(pool, settings.pooled))
+    Ok((Db::new(pool, settings.pooled), patience))
 }

@@ -1,5 +1,8 @@
 //! A service of one's own in a world of one's own: database, subject prefix, neighbours, ports.
 
+pub(crate) mod certificates;
+pub(crate) mod documented;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::config::{Config, Env};
-use orchestrator::engine::Clock;
+use orchestrator::engine::connection::{self, NatsSettings};
+use orchestrator::engine::{Clock, Names};
+use orchestrator::events::Stream;
 use orchestrator::service::{Roles, Service};
 use serde_json::Value;
 use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
@@ -55,6 +60,7 @@ pub(crate) struct World {
     pub(crate) db: PgPool,
     pub(crate) nats: async_nats::Client,
     pub(crate) prefix: String,
+    names: Names,
     http: reqwest::Client,
     services: Vec<Service>,
     settings: Vec<(String, String)>,
@@ -114,8 +120,7 @@ impl World {
         let servers = servers();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // A story that kills its nats-server brings one of its own.
-        let own = settings.iter().find(|(name, _)| name == "NATS_URL");
-        let nats = own.map_or(servers.nats.clone(), |(_, url)| url.clone());
+        let nats = given(&settings, "NATS_URL").unwrap_or_else(|| servers.nats.clone());
         let name = format!("t{}_{number}", std::process::id());
         let admin = PgPool::connect(&servers.admin)
             .await
@@ -129,8 +134,7 @@ impl World {
             .admin
             .rsplit_once('/')
             .expect("an address with a database");
-        let own = settings.iter().find(|(name, _)| name == "DATABASE_URL");
-        let url = own.map_or(format!("{base}/{name}"), |(_, url)| url.clone());
+        let url = given(&settings, "DATABASE_URL").unwrap_or_else(|| format!("{base}/{name}"));
         let neighbours = Neighbours::start(NeighbourConfig {
             seed: Some(7),
             ..NeighbourConfig::default()
@@ -153,6 +157,8 @@ impl World {
             ("SIDECAR_PORT", "0"),
             ("RETRY_BASE_MS", "20"),
             ("SMS_RETRY_BASE_MS", "50"),
+            // Stories about circuits say so; the others should not wait a minute.
+            ("CIRCUIT_BREAKER_TIMEOUT_SECONDS", "0.3"),
             ("SMS_SEND_TIMEOUT_SECONDS", "1"),
             ("SMS_LOOK_AFTER_SECONDS", "3.5"),
             ("SYNC_BUDGET_MS", "8000"),
@@ -165,14 +171,17 @@ impl World {
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .collect();
         all.extend(settings);
+        let kept = last_of_each(&all);
+        let settings = NatsSettings::read(&env(&kept));
         Self {
             // A story whose service goes through a pooler looks at the database itself.
-            db: {
-                let own = all.iter().find(|(name, _)| name == "STORY_DATABASE_URL");
-                let direct = own.map_or(url.as_str(), |(_, url)| url.as_str());
-                PgPool::connect(direct).await.expect("our database")
-            },
-            nats: connected(&nats).await.expect("the test nats-server"),
+            db: PgPool::connect(&given(&kept, "STORY_DATABASE_URL").unwrap_or(url))
+                .await
+                .expect("our database"),
+            nats: connection::connect(&settings)
+                .await
+                .expect("the test nats-server"),
+            names: settings.names,
             prefix: name.clone(),
             http: reqwest::Client::new(),
             neighbours,
@@ -187,13 +196,7 @@ impl World {
 
     /// The settings as a child process gets them.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        // The last of equal names wins, as it does in `start_service`.
-        let mut kept: Vec<(String, String)> = Vec::new();
-        for (name, value) in &self.settings {
-            kept.retain(|(known, _)| known != name);
-            kept.push((name.clone(), value.clone()));
-        }
-        kept
+        last_of_each(&self.settings)
     }
 
     /// Starts one more replica and waits until it is ready.
@@ -203,12 +206,7 @@ impl World {
 
     /// Starts a process of its own kind: bridge, worker, or some stages.
     pub(crate) async fn start_as(&mut self, roles: Roles) {
-        let pairs = self.environment();
-        let pairs: Vec<(&str, &str)> = pairs
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()))
-            .collect();
-        let config = Config::read(&Env::from_pairs(&pairs)).expect("settings");
+        let config = Config::read(&env(&self.environment())).expect("settings");
         self.start_roles(config, roles).await;
     }
 
@@ -270,20 +268,11 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = request.send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        (status, answer.json().await.expect("JSON"))
+        read("POST", path, request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let answer = self
-            .http
-            .get(self.url(path))
-            .send()
-            .await
-            .expect("an answer");
-        let status = answer.status().as_u16();
-        (status, answer.json().await.expect("JSON"))
+        read("GET", path, self.http.get(self.url(path))).await
     }
 
     /// A tenant's text over HTTP, waited for.
@@ -301,7 +290,7 @@ impl World {
         for (name, value) in headers {
             map.insert(*name, *value);
         }
-        let subject = format!("{}.{subject}", self.prefix);
+        let subject = self.names.subject(subject);
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         let body = match body {
             Value::String(raw) => raw.clone().into_bytes(),
@@ -347,21 +336,15 @@ impl World {
             .expect("a number")
     }
 
-    /// A metric over all its labels and all replicas.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let mut sum = 0.0;
+    /// What every replica says about itself.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut all = String::new();
         for service in &self.services {
-            let url = format!("http://{}/metrics", service.sidecar);
-            let text = self.http.get(url).send().await.expect("metrics");
-            let text = text.text().await.expect("text");
-            let lines = text.lines().filter(|line| {
-                let rest = line.strip_prefix(name);
-                rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-            });
-            let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-            sum += values.sum::<f64>();
+            let asked = self.http.get(format!("http://{}/metrics", service.sidecar));
+            let answer = asked.send().await.expect("metrics");
+            all += &answer.text().await.expect("text");
         }
-        sum
+        all
     }
 
     /// Texts on the phone of a conversation's tenant.
@@ -378,7 +361,7 @@ impl World {
     pub(crate) async fn settle(&self) {
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         for row in orchestrator::stages::STAGES {
-            let stream = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
+            let stream = self.names.stream(row.stream());
             self.until(&format!("{} has nothing left", row.name), || async {
                 let stream = jetstream.get_stream(&stream).await.ok()?;
                 let mut consumer = stream
@@ -398,7 +381,7 @@ impl World {
         use async_nats::jetstream::consumer::PullConsumer;
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         for row in orchestrator::stages::STAGES {
-            let name = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
+            let name = self.names.stream(row.stream());
             let stream = jetstream.get_stream(&name).await.expect("a stream");
             let consumer: PullConsumer = stream.get_consumer(row.name).await.expect("a consumer");
             let mut config = consumer.cached_info().config.clone();
@@ -439,7 +422,10 @@ impl World {
     }
 
     async fn clean_up(&self) {
-        delete_streams(&self.nats, &self.prefix).await;
+        // Without a prefix the whole server is the story's own, and goes with it.
+        if self.names.subject("") != "" {
+            delete_streams(&self.nats, &self.prefix).await;
+        }
         self.db.close().await;
         if let Ok(admin) = PgPool::connect(&servers().admin).await {
             let drop = format!("drop database if exists {} with (force)", self.database);
@@ -454,18 +440,12 @@ impl Drop for World {
             return;
         }
         // A failed story gives its streams back too: they reserve space on the shared server.
-        let nats = self
-            .environment()
-            .into_iter()
-            .find(|(name, _)| name == "NATS_URL");
-        let (nats, prefix) = (
-            nats.map(|(_, url)| url).unwrap_or_default(),
-            self.prefix.clone(),
-        );
+        let nats = given(&self.environment(), "NATS_URL").unwrap_or_default();
+        let prefix = self.prefix.clone();
         let cleaned = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
-                if let Ok(client) = connected(&nats).await {
+                if let Ok(client) = async_nats::connect(nats).await {
                     delete_streams(&client, &prefix).await;
                 }
             });
@@ -477,19 +457,40 @@ impl Drop for World {
     }
 }
 
-/// To one server or to a cluster's.
-async fn connected(urls: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
-    let servers = urls.split(',').map(|url| url.parse().expect("an address"));
-    async_nats::ConnectOptions::new()
-        .ping_interval(Duration::from_secs(2))
-        .connection_timeout(Duration::from_secs(2))
-        .connect(servers.collect::<Vec<async_nats::ServerAddr>>())
-        .await
+fn given(settings: &[(String, String)], wanted: &str) -> Option<String> {
+    let mut all = settings.iter().filter(|(name, _)| name == wanted);
+    all.next().map(|(_, value)| value.clone())
+}
+
+fn last_of_each(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for (name, value) in settings {
+        kept.retain(|(known, _)| known != name);
+        kept.push((name.clone(), value.clone()));
+    }
+    kept
+}
+
+fn env(pairs: &[(String, String)]) -> Env {
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (&**k, &**v)).collect();
+    Env::from_pairs(&pairs)
+}
+
+/// An answer, and whether the document knows it.
+async fn read(method: &str, path: &str, request: reqwest::RequestBuilder) -> (u16, Value) {
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type");
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.to_owned();
+    let body: Value = answer.json().await.expect("JSON");
+    documented::check(method, path, status, &kind, &body);
+    (status, body)
 }
 
 async fn delete_streams(client: &async_nats::Client, prefix: &str) {
     let jetstream = async_nats::jetstream::new(client.clone());
-    for stream in orchestrator::events::Stream::ALL {
+    for stream in Stream::ALL {
         let name = format!("{}_{}", prefix.to_uppercase(), stream.name());
         drop(jetstream.delete_stream(name).await);
     }

@@ -1,6 +1,7 @@
 //! One model on one server: asks once and says what went wrong.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,12 @@ use tower::Service as _;
 use super::limits::{self, Limits, Rates};
 use super::{Completion, Message, ModelError, answer, read_answer};
 use crate::domain::{Prices, WorkflowId};
-use crate::neighbours::caller::{self, client_builder};
+use crate::neighbours::breaker::Verdict;
+use crate::neighbours::caller;
+use crate::neighbours::circuit::Circuit;
+use crate::neighbours::connections::{
+    Connections, Timeouts, Unread, is_dead_connection, read_body,
+};
 use crate::ops::metrics::Metrics;
 
 /// Which model, where, for how much.
@@ -65,34 +71,34 @@ pub(super) struct Endpoint {
     settings: EndpointSettings,
     asking: Asking,
     limits: Limits,
+    circuit: Arc<Circuit>,
     format: AtomicU8,
 }
 
 impl Endpoint {
     /// The crate's own retries are replaced by a plain service: how often a paid call is repeated
     /// is our decision, and it must end within the workflow's patience.
-    pub(super) fn new(settings: EndpointSettings, asking: Asking) -> Result<Self, reqwest::Error> {
-        let http = client_builder().timeout(asking.timeout).build()?;
+    pub(super) fn new(
+        settings: EndpointSettings,
+        asking: Asking,
+        timeouts: Timeouts,
+        circuit: Arc<Circuit>,
+    ) -> Result<Self, reqwest::Error> {
+        let connections = Arc::new(Connections::new(timeouts)?);
         let config = OpenAIConfig::new()
             .with_api_key(settings.key.expose_secret())
             .with_api_base(settings.base.trim_end_matches('/'));
-        let plain = ReqwestService::new(http.clone());
+        let service_connections = connections.clone();
         let service = tower::service_fn(move |request: HttpRequestFactory| {
-            let mut plain = plain.clone();
-            async move {
-                let answer = plain.call(request).await;
-                if let Ok(answer) = &answer {
-                    let wanted = caller::retry_after(answer);
-                    let _ = RETRY_AFTER.try_with(|cell| cell.set(wanted));
-                }
-                answer
-            }
+            let connections = service_connections.clone();
+            async move { post(&connections, request).await }
         });
         Ok(Self {
-            client: Client::build(http, config).with_http_service(service),
+            client: Client::build(connections.current().0, config).with_http_service(service),
             limits: Limits::new(settings.rates),
             settings,
             asking,
+            circuit,
             format: AtomicU8::new(0),
         })
     }
@@ -109,6 +115,8 @@ impl Endpoint {
             let format = FORMATS[usize::from(asked).min(FORMATS.len() - 1)];
             let estimate = limits::estimate(messages, self.asking.max_tokens);
             self.limits.wait(estimate, metrics).await;
+            // After the wait: the circuit may have opened meanwhile.
+            let pass = self.circuit.enter().map_err(ModelError::Open)?;
             let began = Instant::now();
             let request = self.request(messages, workflow, format);
             let (answer, retry_after): (Result<Value, OpenAIError>, _) = RETRY_AFTER
@@ -118,7 +126,10 @@ impl Endpoint {
                 })
                 .await;
             let result = match answer {
-                Ok(body) => self.read(&body, metrics),
+                Ok(body) => {
+                    pass.report(Verdict::Healthy, None);
+                    self.read(&body, metrics)
+                }
                 Err(error) if format != Format::Plain && refuses_format(&error) => {
                     // Another request may have found out meanwhile; then its finding stands.
                     let _ = self.format.compare_exchange(
@@ -127,13 +138,20 @@ impl Endpoint {
                         Ordering::Relaxed,
                         Ordering::Relaxed,
                     );
+                    pass.report(Verdict::Healthy, None);
                     continue;
                 }
-                Err(error) => Err(classify(&error, retry_after)),
+                Err(error) => {
+                    let verdict = verdict(&error);
+                    let error = classify(&error, retry_after);
+                    let why = (verdict == Verdict::Failed).then(|| error.to_string());
+                    pass.report(verdict, why);
+                    Err(error)
+                }
             };
             let outcome = match &result {
                 Ok(_) => "ok",
-                Err(ModelError::Transient { .. }) => "transient",
+                Err(ModelError::Transient { .. } | ModelError::Open(_)) => "transient",
                 Err(ModelError::Permanent(_)) => "permanent",
                 Err(ModelError::Unusable(_)) => "unusable",
             };
@@ -210,6 +228,49 @@ impl Endpoint {
             Format::Plain => {}
         }
         request
+    }
+}
+
+/// One request. The answer is read here, to its end but not beyond all measure, and handed on whole.
+async fn post(
+    connections: &Connections,
+    request: HttpRequestFactory,
+) -> Result<reqwest::Response, OpenAIError> {
+    let (client, generation) = connections.current();
+    let dead = |error: &OpenAIError| {
+        if let OpenAIError::Reqwest(error) = error
+            && is_dead_connection(error)
+        {
+            connections.renew(generation);
+        }
+    };
+    let answer = ReqwestService::new(client)
+        .call(request)
+        .await
+        .inspect_err(dead)?;
+    let now = chrono::Utc::now();
+    let _ = RETRY_AFTER.try_with(|cell| cell.set(caller::retry_after(&answer, now)));
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let body = match read_body(answer).await {
+        Ok(body) => body,
+        Err(Unread::Broken(error)) => {
+            return Err(OpenAIError::Reqwest(error)).inspect_err(dead);
+        }
+        // Nobody can read it: as good as no JSON.
+        Err(Unread::TooLarge) => bytes::Bytes::new(),
+    };
+    let mut whole = axum::http::Response::new(body);
+    *whole.status_mut() = status;
+    *whole.headers_mut() = headers;
+    Ok(whole.into())
+}
+
+/// What an error says about the server: only what is not its answer counts against it.
+fn verdict(error: &OpenAIError) -> Verdict {
+    match error {
+        OpenAIError::ApiError(answer) => caller::judge_status(answer.status_code),
+        OpenAIError::Reqwest(_) | OpenAIError::JSONDeserialize(..) => Verdict::Failed,
+        _ => Verdict::Unknown,
     }
 }
 
