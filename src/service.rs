@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::Db;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -32,6 +31,7 @@ use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
+use crate::store::Db;
 
 /// Which parts of the service this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +148,7 @@ impl Service {
                 neighbours,
                 db: db.clone(),
                 clock: clock.clone(),
+                metrics: Arc::clone(&metrics),
             },
             patience,
             clock,

@@ -9,6 +9,7 @@ mod bulk;
 mod call;
 mod command;
 mod consents;
+mod contact_windows;
 pub mod docs;
 mod endpoints;
 mod escalations;
@@ -28,7 +29,6 @@ mod workflow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::Db;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -46,6 +46,7 @@ use crate::listener::ListenerSettings;
 use crate::neighbours::Circuit;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
+use crate::store::Db;
 
 /// How the bridge listens and waits.
 #[derive(Debug, Clone)]
@@ -114,6 +115,15 @@ pub struct Bridge {
     pub model_configured: bool,
     /// This process's circuits.
     pub circuits: Vec<Arc<Circuit>>,
+}
+
+/// Reads a query string as every list does.
+pub(crate) fn read_query(text: &str) {
+    let query = || query::Query::read(text);
+    drop(approvals::filter(&query()));
+    drop(escalations::filter(&query()));
+    drop(timeline::filter(&query()));
+    feed::read(&query());
 }
 
 /// The largest request body (`http-api.md` §0.1).

@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::Db;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,7 +22,9 @@ use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
 use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Patience, Tx, handled, is_meeting, is_transient};
+use crate::store::{
+    self, Case, Change, Db, Needs, Patience, Tx, handled, is_meeting, is_transient,
+};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -246,8 +247,7 @@ impl Worker {
                         return Ok(jobs.iter().map(|_| Committed::Stopping).collect());
                     }
                     tracing::warn!(%error, members = jobs.len(), "commit postponed");
-                    // Who meets somebody again and again comes through alone: one conversation's rows
-                    // are locked in one order by everybody.
+                    // Everybody locks one conversation's rows in one order: alone each comes through.
                     meetings += usize::from(is_meeting(&error));
                     if meetings > PATIENCE_TOGETHER && jobs.len() > 1 {
                         return Err(error.to_string());

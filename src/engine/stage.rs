@@ -1,15 +1,16 @@
 //! The shape of a stage.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::Db;
 use chrono::{DateTime, Utc};
 
 use super::{Clock, Decision, EffectResult, Incoming};
 use crate::events::StageInput;
 use crate::neighbours::Neighbours;
-use crate::store::{Case, Needs};
+use crate::ops::metrics::Metrics;
+use crate::store::{Case, Db, Needs};
 
 /// What a stage's `gather` may use. Reads only: a stage that wants to change the world returns an
 /// [`super::Effect`], a stage that wants to change state returns changes.
@@ -21,6 +22,8 @@ pub struct Io {
     pub db: Db,
     /// For noting when a question was asked; decisions are given the time.
     pub clock: Clock,
+    /// For counting what only a stage knows.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a message was not handled. An expected failure - a low score, a refused text - is a

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::store::Db;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
+use crate::store::Db;
 use crate::store::Patience;
 
 /// How long Postgres may take to answer a probe before its connections are taken for dead.

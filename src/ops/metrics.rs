@@ -42,6 +42,23 @@ const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0,
 ];
 
+const TOKENS: [f64; 9] = [
+    250.0, 500.0, 1_000.0, 1_500.0, 2_000.0, 3_000.0, 5_000.0, 10_000.0, 20_000.0,
+];
+
+/// From a hundredth of a cent to a dollar.
+const MICRO_USD: [f64; 9] = [
+    100.0,
+    500.0,
+    1_000.0,
+    5_000.0,
+    10_000.0,
+    20_000.0,
+    50_000.0,
+    100_000.0,
+    1_000_000.0,
+];
+
 metrics! {
     /// HTTP requests by route, method and status.
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
@@ -71,6 +88,12 @@ metrics! {
     model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
     /// What they cost, in millionths of a dollar, when prices are set.
     model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
+    /// Tokens of all answers to one question, which is one for each turn of a workflow.
+    workflow_tokens: HistogramVec, "orchestrator_model_tokens_per_turn", [], buckets TOKENS;
+    /// What they cost together, in millionths of a dollar, when prices are set.
+    workflow_cost: HistogramVec, "orchestrator_model_cost_micro_usd_per_turn", [], buckets MICRO_USD;
+    /// Checks that a drafted reply failed, by name. A draft that is asked for again counts again.
+    failed_checks: IntCounterVec, "orchestrator_failed_checks_total", ["check"];
     /// How full the inbound stream is, of its nearest limit; above 80 what was handled makes room, at 100 the door refuses.
     inbound_used: IntGaugeVec, "orchestrator_inbound_stream_used_percent", [];
     /// Messages parked, by kind and stage.

@@ -10,12 +10,12 @@
 
 use std::time::Duration;
 
-use crate::store::Db;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::Relay;
 use super::event::{self, Relayed};
+use crate::store::Db;
 use crate::store::relay_cursors::{self, AgentRow};
 use crate::store::relay_queue::{self, PublishedText, QueuedText};
 

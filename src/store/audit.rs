@@ -1,11 +1,10 @@
 //! Who decided what about a draft: original, final, reason. Rows are only ever added.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::DraftId;
 
 /// A decision to keep.

@@ -1,6 +1,5 @@
 //! Messages that could not be worked on, as they came.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -8,7 +7,7 @@ use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{ConversationId, DeadLetterId, EventId, WorkflowId};
 
 /// A message to park.

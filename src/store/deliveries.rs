@@ -1,7 +1,6 @@
 //! Texts that may go out, written before the SMS Agent is called: the memory that makes "exactly
 //! once" possible with an agent that has no idempotency of its own.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::Row;
@@ -9,7 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind, DraftId, Phone, WorkflowId};
 use crate::rules::gate::Permit;
 

@@ -2,7 +2,6 @@
 
 mod find;
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::Row;
@@ -11,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::texts::joined;
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Finding, Phone,
     PlanId, RoutingReason, TenantContext, TenantId, WorkflowId,

@@ -1,6 +1,5 @@
 //! Escalations: what a person has to look at.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -8,7 +7,7 @@ use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Tx, column, lock_conversations};
+use super::{Db, Tx, column, lock_conversations};
 use crate::domain::{
     ConversationId, DraftId, EscalationId, EscalationType, Phone, Severity, TenantId, WorkflowId,
 };

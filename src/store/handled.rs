@@ -1,12 +1,11 @@
 //! Which stage has handled which event, and what it emitted because of it.
 
-use super::Db;
 use serde::{Deserialize, Serialize};
 use sqlx::Postgres;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::EventId;
 
 /// An event that a stage emitted, kept until its mark is purged so that it can be published again

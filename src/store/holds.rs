@@ -1,11 +1,10 @@
 //! Holds: why somebody may not be texted until a manager says otherwise.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Tx, column, consents};
+use super::{Db, Tx, column, consents};
 use crate::domain::{ConversationId, HoldId, HoldKind, Phone, TenantId, WorkflowId};
 
 /// A hold to place.

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod case;
 pub mod change;
 pub mod consents;
+pub mod contact_windows;
 pub mod conversations;
 pub mod db;
 pub mod dead_letters;

@@ -1,12 +1,11 @@
 //! Payment plans somebody proposed, with the verdict of the rules.
 
-use super::Db;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row};
 
-use super::{Tx, column, lock_conversations};
+use super::{Db, Tx, column, lock_conversations};
 use crate::domain::{Cents, ConversationId, PlanId, TenantId, WorkflowId};
 use crate::events::PlanDetected;
 use crate::rules::plan::PlanFinding;

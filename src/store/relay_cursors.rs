@@ -1,11 +1,10 @@
 //! How far the SMS Agent's tables were read, and the reading itself.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::Tx;
+use super::{Db, Tx};
 
 /// Begins to read after `position`, unless somebody has begun before.
 pub async fn begin(

@@ -1,13 +1,12 @@
 //! Texts on their way from the SMS Agent to the stream (`relay_queue`). Written by the relay alone,
 //! one small statement each: at most a few texts a second come through a webhook.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row};
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 
 /// A text as the provider posted it.
 #[derive(Clone)]

@@ -1,6 +1,5 @@
 //! The tenants' texts, as received.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sqlx::Row;
@@ -8,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Arrival, Cents, ConversationId, EscalationType, EventId, OpenText, Phone, PlanOffer, TenantId,
     WorkflowId,

@@ -1,14 +1,13 @@
 //! Events that were said and not handled: what the sweep looks for. Times are the database's, so
 //! that replicas with different clocks agree.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::handled::Kept;
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::EventId;
 
 /// Which stage reads which subject.

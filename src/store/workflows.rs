@@ -1,12 +1,11 @@
 //! Workflows: one per text, and what became of it.
 
-use super::Db;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Action, Confidence, ConversationId, DraftId, EscalationId, Outcome, Phone, PlanId, StepName,
     TenantId, WorkflowId, WorkflowStatus, WorkflowType,

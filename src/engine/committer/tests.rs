@@ -1,3 +1,5 @@
+//! Rounds: who is in one, and who spoils only itself.
+
 use super::*;
 use crate::domain::ConversationId;
 

@@ -1,11 +1,11 @@
 //! Which draft is meant, and pages of them: what the bridge and the stages ask before a decision.
 
-use crate::store::Db;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{COLUMNS, Draft, from_row};
 use crate::domain::{ConversationId, DraftId, Phone, WorkflowId};
+use crate::store::Db;
 
 /// The draft a decision about a conversation means: the newest waiting one, unless `text` is the
 /// exact text of another waiting one (`http-api.md` §3.1); with a phone number it must be its
