@@ -4,11 +4,13 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval area-codes fuzz schemathesis
+.PHONY: help demo test chaos durability lint contracts eval area-codes fuzz schemathesis
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
+	@echo "make chaos      minutes of kills under load, a cluster whose leader dies, a backlog of 50,000"
+	@echo "make durability what sync_interval and synchronous_commit cost here"
 	@echo "make lint       formatting and clippy"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
@@ -31,6 +33,19 @@ test:
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then $(SIMULATORS) with-servers -- cargo nextest run --locked --workspace $(POINTS) $(TEST); \
 	else $(SIMULATORS) with-servers -- cargo test --locked --workspace $(POINTS) -- $(TEST); fi
+
+# Reproducible by its seed, which it prints. CHAOS_OLD_BINARY names an older build of the product, which
+# the cluster's roll-out then replaces.
+chaos: export CHAOS_KILLS ?= 200
+chaos: export CHAOS_TEXTS ?= 10000
+chaos: export CLUSTER_TEXTS ?= 1500
+chaos: export BACKLOG_TEXTS ?= 50000
+chaos:
+	@cargo build --locked --workspace --bins
+	@$(SIMULATORS) with-servers -- cargo test --locked --test story -- --nocapture --test-threads=1 chaos:: cluster:: backlog::
+
+durability:
+	cargo test --locked --test story -- --nocapture --ignored durability::
 
 lint:
 	cargo fmt --all --check

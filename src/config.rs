@@ -151,6 +151,7 @@ fn database(env: &Env) -> DatabaseSettings {
         url: url.unwrap_or_else(|| SecretString::from("")),
         max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10),
         statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+        pooled: env.one_of("DATABASE_POOLER", "none", &["none", "transaction"]) == "transaction",
         timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
     };
     // The fault is not quoted: it may hold the password.

@@ -129,6 +129,7 @@ macro_rules! events {
         pub static CATALOGUE: &[Entry] = &[$(Entry {
             name: stringify!($name),
             subject: $subject,
+            version: <$name as Event>::VERSION,
             stream: Stream::$stream,
             doc: concat!($($doc),+),
             sender: $sender,

@@ -181,7 +181,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Topology { action } => apply_topology(&config, &action).await,
         Command::Migrate => {
             let db = store::connect(&config.database)?;
-            store::MIGRATOR.run(&db).await.context("migrations")?;
+            store::migrate(&db).await.context("migrations")?;
             tracing::info!("the database is up to date");
             Ok(())
         }

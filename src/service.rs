@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +31,7 @@ use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
+use crate::store::Db;
 
 /// Which parts of the service this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,18 +236,15 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
     futures::join!(stages, alarm, sweep, room);
 }
 
-pub(crate) async fn prepare(
-    config: &Config,
-    db: &PgPool,
-    publisher: &Publisher,
-) -> anyhow::Result<()> {
+pub(crate) async fn prepare(config: &Config, db: &Db, publisher: &Publisher) -> anyhow::Result<()> {
     let mode = if config.setup_on_start {
         Mode::CreateMissing
     } else {
         Mode::Check
     };
-    if config.setup_on_start {
-        store::MIGRATOR.run(db).await.context("migrations")?;
+    // Behind a pooler they were applied over another address; health says so when they were not.
+    if config.setup_on_start && !db.is_pooled() {
+        store::migrate(db).await.context("migrations")?;
     }
     let findings = topology::ensure(
         &publisher.client,

@@ -32,7 +32,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use sqlx::PgPool;
 
 pub use auth::{AuthSettings, Tokens};
 pub use command::Waiting;
@@ -47,6 +46,7 @@ use crate::listener::ListenerSettings;
 use crate::neighbours::Circuit;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
+use crate::store::Db;
 
 /// How the bridge listens and waits.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl BridgeSettings {
 #[derive(Clone)]
 pub struct Bridge {
     /// For reading.
-    pub db: PgPool,
+    pub db: Db,
     /// For publishing.
     pub publisher: Publisher,
     /// For waiting.

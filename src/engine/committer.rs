@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{self, Answer};
@@ -23,7 +22,9 @@ use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
 use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Patience, Tx, handled, is_transient};
+use crate::store::{
+    self, Case, Change, Db, Needs, Patience, Tx, handled, is_meeting, is_transient,
+};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -93,10 +94,13 @@ pub struct Committer {
 /// The largest round. Beyond this a transaction's locks are held long enough to be felt.
 const ROUND: usize = 256;
 
+/// How often a round may deadlock or fail to serialize before its members go alone.
+const PATIENCE_TOGETHER: usize = 2;
+
 impl Committer {
     /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
     pub fn start(
-        pool: &PgPool,
+        pool: &Db,
         patience: &Patience,
         clock: &Clock,
         metrics: &Arc<Metrics>,
@@ -144,7 +148,7 @@ impl Committer {
 }
 
 struct Worker {
-    pool: PgPool,
+    pool: Db,
     patience: Patience,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -220,6 +224,7 @@ impl Worker {
     async fn commit_patiently(&self, jobs: &[&Job]) -> Result<Vec<Committed>, String> {
         let mut look_for_marks = false;
         let mut clashes = 0;
+        let mut meetings = 0;
         let mut pause = Duration::from_millis(20);
         loop {
             match self.commit_in_time(jobs, look_for_marks).await {
@@ -242,6 +247,11 @@ impl Worker {
                         return Ok(jobs.iter().map(|_| Committed::Stopping).collect());
                     }
                     tracing::warn!(%error, members = jobs.len(), "commit postponed");
+                    // Everybody locks one conversation's rows in one order: alone each comes through.
+                    meetings += usize::from(is_meeting(&error));
+                    if meetings > PATIENCE_TOGETHER && jobs.len() > 1 {
+                        return Err(error.to_string());
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                     // The connection may have died after the commit.

@@ -23,6 +23,7 @@ pub mod decision;
 pub mod effects;
 mod emitted;
 pub mod envelope;
+mod in_work;
 pub mod names;
 pub mod outages;
 pub mod publisher;

@@ -11,6 +11,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Without prefix.
     pub subject: &'static str,
+    /// Of its schema.
+    pub version: u32,
     /// Where it is kept.
     pub stream: Stream,
     /// What it means.
@@ -33,7 +35,7 @@ impl Entry {
 
     /// The schema's name in `ce-dataschema`: stable, and not a URL that somebody would fetch.
     pub fn data_schema(&self) -> String {
-        format!("urn:orchestrator:schema:{}:1", self.subject)
+        format!("urn:orchestrator:schema:{}:{}", self.subject, self.version)
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
-use crate::store::{MIGRATOR, Patience};
+use crate::store::Db;
+use crate::store::Patience;
 
 /// How long Postgres may take to answer a probe before its connections are taken for dead.
 const PROBE: Duration = Duration::from_secs(5);
@@ -106,12 +106,7 @@ impl Health {
     }
 
     /// Probes until the service stops.
-    pub async fn watch(
-        self: Arc<Self>,
-        pool: PgPool,
-        patience: Patience,
-        client: async_nats::Client,
-    ) {
+    pub async fn watch(self: Arc<Self>, pool: Db, patience: Patience, client: async_nats::Client) {
         while !self.stopping.is_cancelled() {
             self.probe(&pool, &patience, &client).await;
             tokio::select! {
@@ -122,18 +117,18 @@ impl Health {
         }
     }
 
-    async fn probe(&self, pool: &PgPool, patience: &Patience, client: &async_nats::Client) {
+    async fn probe(&self, pool: &Db, patience: &Patience, client: &async_nats::Client) {
         // No table yet is an answer: the database is there, the migrations are not.
-        let applied = sqlx::query_scalar("select count(*) from _sqlx_migrations where success");
+        let applied = sqlx::raw_sql("select count(*) from _sqlx_migrations where success");
         // A pool with all connections in use is no sign of a dead one.
         let connection = tokio::time::timeout(Duration::from_secs(2), pool.acquire()).await;
         let applied: Result<i64, _> = match connection {
             Ok(Ok(mut connection)) => {
                 patience
-                    .within_of(
-                        PROBE,
-                        async move { applied.fetch_one(&mut *connection).await },
-                    )
+                    .within_of(PROBE, async move {
+                        let row = applied.fetch_one(&mut *connection).await?;
+                        sqlx::Row::try_get(&row, 0)
+                    })
                     .await
             }
             Ok(Err(error)) => Err(error),
@@ -148,8 +143,8 @@ impl Health {
         };
         self.database.store(database, Ordering::Relaxed);
         if database {
-            let wanted = i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX);
-            self.migrated.store(count >= wanted, Ordering::Relaxed);
+            self.migrated
+                .store(count >= crate::store::migrations(), Ordering::Relaxed);
         }
         let nats = client.connection_state() == async_nats::connection::State::Connected;
         self.nats.store(nats, Ordering::Relaxed);

@@ -89,6 +89,8 @@ pub(super) fn checks() -> CheckSettings {
 pub(super) fn incoming<T>(number: u32, body: T) -> Incoming<T> {
     Incoming {
         envelope: Envelope {
+            is_ours: true,
+            schema_version: Some(1),
             id: event_id(number),
             subject: String::new(),
             conversation: Some(conversation_id()),

@@ -5,12 +5,12 @@ mod find;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::Row;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::texts::joined;
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Finding, Phone,
     PlanId, RoutingReason, TenantContext, TenantId, WorkflowId,
@@ -449,7 +449,7 @@ pub(super) async fn pending_of(
 }
 
 /// One draft.
-pub async fn with_id(pool: &PgPool, id: DraftId) -> Result<Option<Draft>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: DraftId) -> Result<Option<Draft>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from ai_response_queue where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)

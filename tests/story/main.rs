@@ -9,20 +9,24 @@
 )]
 
 mod fleet;
+mod texts;
 mod world;
 
 mod answers;
 mod approvals;
 mod auth;
+mod backlog;
 mod bad_input;
 mod chaos;
 mod circuits;
+mod cluster;
 mod contracts;
 mod crash;
 #[cfg(feature = "crash-points")]
 mod crash_points;
 mod dashboard;
 mod duplicates;
+mod durability;
 mod escalations;
 mod faults;
 mod feed;
@@ -35,6 +39,7 @@ mod order;
 mod outage;
 mod permissions;
 mod plans;
+mod postgres;
 mod reading;
 mod redelivery;
 mod relay;
@@ -50,5 +55,6 @@ mod timeline;
 mod timers;
 mod tls;
 mod topology;
+mod upgrades;
 mod windows;
 mod wires;
