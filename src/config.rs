@@ -19,6 +19,7 @@ use crate::neighbours::caller::Address;
 use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
 use crate::neighbours::notifications::{NotificationSettings, Topic, addresses};
 use crate::neighbours::sms_agent::SmsAgentSettings;
+use crate::ops::OpsSettings;
 use crate::ops::telemetry::LogSettings;
 use crate::relay::RelaySettings;
 use crate::rules::checks::CheckSettings;
@@ -37,6 +38,8 @@ use crate::store::DatabaseSettings;
 pub struct Config {
     /// Logs.
     pub log: LogSettings,
+    /// Who looks around, how often.
+    pub ops: OpsSettings,
     /// Postgres.
     pub database: DatabaseSettings,
     /// NATS.
@@ -101,6 +104,7 @@ impl Config {
                 filter: env.text("LOG_LEVEL", "info"),
                 json: env.one_of("LOG_FORMAT", "json", &["json", "text"]) == "json",
             },
+            ops: OpsSettings::read(env),
             database: database(env),
             nats: nats(env),
             bridge: BridgeSettings::read(env),

@@ -26,6 +26,7 @@ use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notificat
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
+use crate::ops::{Looking, Watching};
 use crate::stages::deliver::Deliver;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
@@ -93,6 +94,15 @@ impl Service {
         };
         tasks.spawn(health.clone().watch(db.clone(), client.clone()));
         let neighbours = neighbours(&config, &metrics)?;
+        let looking = Looking {
+            db: &db,
+            publisher: &publisher,
+            neighbours: &neighbours,
+            health: &health,
+            metrics: &metrics,
+            clock: &clock,
+        };
+        let watching = Watching::start(&looking, config.ops, roles.bridge, &tasks, &stop);
         if let Some(listener) = listener {
             let bridge = Bridge {
                 db: db.clone(),
@@ -100,6 +110,8 @@ impl Service {
                 waiting: Waiting::listen(&client).await?,
                 feeds: Feeds::new(&config.bridge.feed, stop.clone()),
                 health: health.clone(),
+                watching,
+                figures: Arc::default(),
                 metrics: metrics.clone(),
                 clock: clock.clone(),
                 settings: config.bridge.clone(),

@@ -10,6 +10,7 @@ mod consents;
 mod escalations;
 mod feed;
 mod health;
+mod metrics;
 mod plans;
 mod problem;
 mod query;
@@ -30,11 +31,13 @@ use sqlx::PgPool;
 
 pub use command::Waiting;
 pub use feed::{FeedSettings, Feeds};
+pub use metrics::Figures;
 pub use problem::ApiError;
 
 use crate::config::Env;
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
+use crate::ops::Watching;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 
@@ -73,6 +76,12 @@ impl BridgeSettings {
             feed: FeedSettings::read(env),
         }
     }
+
+    /// Whether callers have to say who they are, for `/health/detailed`.
+    pub fn authentication(&self) -> &'static str {
+        // Nothing else starts yet, see `read`.
+        "off"
+    }
 }
 
 /// What the handlers use.
@@ -88,6 +97,10 @@ pub struct Bridge {
     pub feeds: Feeds,
     /// What is known about ourselves.
     pub health: Arc<Health>,
+    /// What is known about the neighbours and about what waits.
+    pub watching: Watching,
+    /// Figures computed a moment ago.
+    pub figures: Arc<Figures>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// The time.
@@ -105,6 +118,8 @@ const LARGEST_BODY: usize = 64 * 1024;
 pub fn router(bridge: Bridge) -> Router {
     let routes = Router::new()
         .route("/health", get(health::health))
+        .route("/health/detailed", get(health::detailed))
+        .route("/health/dependencies", get(health::dependencies))
         .route("/health/ready", get(health::ready))
         .route("/readyz", get(health::ready))
         .route("/livez", get(health::livez))
@@ -166,7 +181,8 @@ pub fn router(bridge: Bridge) -> Router {
             get(consents::holds).post(consents::hold),
         )
         .route("/orchestrate/holds/{id}/lift", post(consents::lift))
-        .route("/metrics", get(health::metrics));
+        .route("/orchestrate/metrics", get(metrics::figures))
+        .route("/metrics", get(metrics::prometheus));
     Router::new()
         .nest("/api/v1", routes.clone())
         .merge(routes)

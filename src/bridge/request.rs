@@ -41,7 +41,13 @@ pub(super) async fn about(
         .map_or("unmatched", MatchedPath::as_str)
         .trim_start_matches("/api/v1")
         .to_owned();
-    let method = request.method().as_str().to_owned();
+    // A client may make words up, and each would be a metric of its own.
+    let method = match request.method().as_str() {
+        known @ ("GET" | "POST" | "HEAD" | "OPTIONS" | "PUT" | "PATCH" | "DELETE") => {
+            known.to_owned()
+        }
+        _ => "other".to_owned(),
+    };
     let about = About {
         correlation_id: correlation_id.clone(),
         path,

@@ -17,12 +17,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::answers::{self, Answer};
 use super::decision::{Effect, Next};
 use super::emitted::keep;
+use super::tally::Tally;
 use super::{Clock, Decision};
 use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
-use crate::rules::gate::Verdict;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Tx, handled, is_transient};
+use crate::store::{self, Case, Needs, Tx, handled, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -34,6 +34,8 @@ pub struct Job {
     pub correlation_id: String,
     /// Handed on to everything it causes.
     pub traceparent: Option<String>,
+    /// When the text or command behind it reached the stream; handed on likewise.
+    pub arrived_at: Option<DateTime<Utc>>,
     /// What must be known and locked.
     pub needs: Needs,
     /// Takes the decision. Called again when a round is rolled back.
@@ -267,12 +269,10 @@ impl Worker {
         let cases = store::case::load(&mut tx, &needs, self.clock.now()).await?;
         let now = self.clock.now();
         let decided = decide_all(&open, &cases, now);
-        let verdicts = verdicts(&decided);
+        let tally = Tally::of(&open, &decided, now);
         let results = write(&mut tx, &open, decided, now).await?;
         tx.commit().await?;
-        for (outcome, rule) in verdicts {
-            self.metrics.gate.with_label_values(&[outcome, rule]).inc();
-        }
+        tally.count(&self.metrics);
         let mut results = results.into_iter();
         Ok(jobs
             .iter()
@@ -335,21 +335,6 @@ fn decide_all(jobs: &[&Job], cases: &[Case], now: DateTime<Utc>) -> Vec<Result<D
                 .map_err(|_| format!("stage {} panicked while deciding", job.stage))
         })
         .collect()
-}
-
-/// What the gate said in a round: outcome, and each rule that stopped a text.
-fn verdicts(decided: &[Result<Decision, String>]) -> Vec<(&'static str, &'static str)> {
-    let mut verdicts = Vec::new();
-    for change in decided.iter().flatten().flat_map(|d| &d.changes) {
-        if let Change::GateDecision(kept) = change {
-            let outcome = kept.judgement.outcome();
-            match kept.judgement.verdict {
-                Verdict::Permit(_) => verdicts.push((outcome, "none")),
-                _ => verdicts.extend(kept.judgement.rules.iter().map(|rule| (outcome, *rule))),
-            }
-        }
-    }
-    verdicts
 }
 
 /// Writes all decisions of a round and says what comes next for each.
@@ -454,6 +439,7 @@ mod tests {
             stage: "test",
             correlation_id: String::new(),
             traceparent: None,
+            arrived_at: None,
             needs,
             decide: Box::new(|_, _| Decision::done()),
         };

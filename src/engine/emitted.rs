@@ -53,6 +53,11 @@ pub(super) fn keep(job: &Job, emits: Vec<Emit>, now: DateTime<Utc>) -> Result<Ve
                     Entry::of(emit.subject).map(Entry::data_schema),
                 ),
                 ("traceparent", job.traceparent.clone()),
+                (
+                    "ce-arrivedat",
+                    job.arrived_at
+                        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
+                ),
             ];
             for (name, value) in optional {
                 headers.extend(value.map(|value| (name.to_owned(), value)));

@@ -23,6 +23,7 @@ pub mod names;
 pub mod publisher;
 pub mod runner;
 pub mod stage;
+mod tally;
 pub mod topology;
 mod work;
 

@@ -263,6 +263,7 @@ impl<S: Stage> Work<S> {
             stage: S::NAME,
             correlation_id: event.envelope.correlation_id.clone(),
             traceparent: event.envelope.traceparent.clone(),
+            arrived_at: event.envelope.arrived_at,
             needs: self.stage.needs(event, found),
             decide: Box::new(move |case, now| match &result {
                 None => stage.decide(&event_, &found_, case, now),
@@ -363,16 +364,18 @@ impl<S: Stage> Work<S> {
             ..Needs::default()
         };
         let (stage, event) = (self.stage.clone(), event.cloned());
-        let (id, correlation_id, traceparent) = (
+        let (id, correlation_id, traceparent, arrived_at) = (
             envelope.id,
             envelope.correlation_id.clone(),
             envelope.traceparent.clone(),
+            envelope.arrived_at,
         );
         let job = Job {
             event: id,
             stage: S::NAME,
             correlation_id,
             traceparent,
+            arrived_at,
             needs,
             decide: Box::new(move |_, now| {
                 let parked = dead::park(&parcel, now);

@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::NeighbourState;
 use crate::events::Neighbour;
 use crate::ops::metrics::Metrics;
 
@@ -80,6 +81,7 @@ pub struct Caller {
     neighbour: Neighbour,
     retry: RetrySettings,
     metrics: Arc<Metrics>,
+    state: Arc<NeighbourState>,
 }
 
 impl Caller {
@@ -98,7 +100,13 @@ impl Caller {
             neighbour,
             retry,
             metrics,
+            state: Arc::default(),
         })
+    }
+
+    /// What its calls say about the neighbour.
+    pub fn state(&self) -> &NeighbourState {
+        &self.state
     }
 
     /// A request with what every request carries.
@@ -158,6 +166,9 @@ impl Caller {
             Err(CallError::Permanent { status: 404, .. }) => "not_found",
             Err(CallError::Permanent { .. }) => "permanent",
         });
+        if let Err(CallError::Transient { detail, .. }) = &result {
+            self.state.failed(detail);
+        }
         result
     }
 
@@ -198,6 +209,10 @@ impl Caller {
 
     /// Counts a call's outcome.
     pub fn count(&self, outcome: &str) {
+        match outcome {
+            "transient" | "unclear" => self.state.failed(outcome),
+            _ => self.state.answered(),
+        }
         self.metrics
             .upstream_requests
             .with_label_values(&[self.neighbour.as_str(), outcome])

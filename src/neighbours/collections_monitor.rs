@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::NeighbourState;
 use super::caller::{CallError, Caller, segment};
 use crate::domain::{Cents, Language, Phone, TenantContext, TenantId};
 
@@ -78,6 +79,11 @@ impl CollectionsMonitor {
     /// Whether it can be reached.
     pub async fn is_reachable(&self) -> bool {
         self.caller.is_reachable("/health").await
+    }
+
+    /// What its calls say about it.
+    pub fn state(&self) -> &NeighbourState {
+        self.caller.state()
     }
 }
 

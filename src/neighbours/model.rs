@@ -102,6 +102,7 @@ pub struct Model {
     second: Option<Endpoint>,
     retry: super::RetrySettings,
     metrics: Arc<Metrics>,
+    state: super::NeighbourState,
     began: Instant,
     /// Until when the second model is asked first, in milliseconds since `began`.
     sidelined_until: AtomicU64,
@@ -122,6 +123,7 @@ impl Model {
             second: open(settings.second)?,
             retry: settings.retry,
             metrics,
+            state: super::NeighbourState::default(),
             began: Instant::now(),
             sidelined_until: AtomicU64::new(0),
             said: AtomicBool::new(false),
@@ -131,6 +133,20 @@ impl Model {
     /// Whether a key is configured.
     pub fn is_configured(&self) -> bool {
         self.first.is_some()
+    }
+
+    /// What its calls say about it.
+    pub fn state(&self) -> &super::NeighbourState {
+        &self.state
+    }
+
+    /// Whether the server lists its models, which costs nothing. An account without means answers
+    /// that too: only a call can tell.
+    pub async fn is_reachable(&self) -> bool {
+        match &self.first {
+            Some(first) => first.is_reachable().await,
+            None => false,
+        }
     }
 
     /// Asks for a reply. Transient faults are repeated like any neighbour's; an unusable answer is
@@ -153,7 +169,17 @@ impl Model {
                     pause *= 2;
                 }
                 Err(ModelError::Unusable(_)) if unusable == 0 => unusable += 1,
-                result => return result,
+                result => {
+                    match &result {
+                        Ok(_) | Err(ModelError::Unusable(_)) => self.state.answered(),
+                        Err(
+                            ModelError::Transient { detail, .. } | ModelError::Permanent(detail),
+                        ) => {
+                            self.state.failed(detail);
+                        }
+                    }
+                    return result;
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::NeighbourState;
 use super::caller::{Caller, describe, is_transient, retry_after};
 use crate::domain::{EscalationType, Severity};
 
@@ -190,6 +191,11 @@ impl Notifications {
     /// Whether it can be reached. Some versions have no `/health`: 404 is an answer too.
     pub async fn is_reachable(&self) -> bool {
         self.caller.is_reachable("/health").await
+    }
+
+    /// What its calls say about it.
+    pub fn state(&self) -> &NeighbourState {
+        self.caller.state()
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 pub use webhook::{NoAnswer, Posted, Said, Sighting};
 
+use super::NeighbourState;
 use super::caller::{CallError, Caller, describe, retry_after, segment};
 use crate::domain::{HistoryEntry, Phone, TenantId};
 use crate::rules::gate::Permit;
@@ -173,6 +174,11 @@ impl SmsAgent {
     /// Whether it can be reached.
     pub async fn is_reachable(&self) -> bool {
         self.caller.is_reachable("/health").await
+    }
+
+    /// What its calls say about it.
+    pub fn state(&self) -> &NeighbourState {
+        self.caller.state()
     }
 }
 

@@ -2,7 +2,7 @@
 //! for anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
@@ -17,6 +17,8 @@ pub struct Health {
     database: AtomicBool,
     migrated: AtomicBool,
     nats: AtomicBool,
+    /// Of the newest answer of Postgres.
+    database_micros: AtomicU64,
     topology: AtomicBool,
     probe_now: tokio::sync::Notify,
     stopping: CancellationToken,
@@ -32,6 +34,7 @@ impl Health {
             database: AtomicBool::new(false),
             migrated: AtomicBool::new(false),
             nats: AtomicBool::new(false),
+            database_micros: AtomicU64::new(0),
             topology: AtomicBool::new(false),
             probe_now: tokio::sync::Notify::new(),
             stopping,
@@ -56,6 +59,16 @@ impl Health {
     /// Postgres answered the last probe.
     pub fn database(&self) -> bool {
         self.database.load(Ordering::Relaxed)
+    }
+
+    /// How long Postgres took to answer the newest probe, its connection included.
+    pub fn database_took(&self) -> Duration {
+        Duration::from_micros(self.database_micros.load(Ordering::Relaxed))
+    }
+
+    /// The service is about to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
     }
 
     /// NATS is connected.
@@ -115,6 +128,7 @@ impl Health {
     }
 
     async fn probe(&self, pool: &PgPool, client: &async_nats::Client) {
+        let began = Instant::now();
         let applied: Result<Result<i64, sqlx::Error>, _> = tokio::time::timeout(
             Duration::from_secs(2),
             // No table yet is an answer: the database is there, the migrations are not.
@@ -130,6 +144,8 @@ impl Health {
             _ => (false, 0),
         };
         self.database.store(database, Ordering::Relaxed);
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.database_micros.store(micros, Ordering::Relaxed);
         if database {
             let wanted = i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX);
             self.migrated.store(count >= wanted, Ordering::Relaxed);

@@ -95,6 +95,7 @@ pub(super) fn incoming<T>(number: u32, body: T) -> Incoming<T> {
             workflow: None,
             correlation_id: format!("correlation-{number}"),
             traceparent: None,
+            arrived_at: None,
             reply_subject: Some(inbox(number)),
             idempotency_key: None,
             respond_async: false,

@@ -6,6 +6,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod backlog;
 pub mod case;
 pub mod change;
 pub mod consents;
@@ -18,6 +19,8 @@ pub mod escalations;
 pub mod gate_decisions;
 pub mod handled;
 pub mod holds;
+pub mod metrics;
+pub mod neighbour_checks;
 pub mod notifications;
 pub mod plans;
 pub mod pool;

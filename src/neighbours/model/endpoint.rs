@@ -62,6 +62,7 @@ tokio::task_local! {
 /// The client of one model.
 pub(super) struct Endpoint {
     client: Client<OpenAIConfig>,
+    http: reqwest::Client,
     settings: EndpointSettings,
     asking: Asking,
     limits: Limits,
@@ -89,7 +90,8 @@ impl Endpoint {
             }
         });
         Ok(Self {
-            client: Client::build(http, config).with_http_service(service),
+            client: Client::build(http.clone(), config).with_http_service(service),
+            http,
             limits: Limits::new(settings.rates),
             settings,
             asking,
@@ -149,6 +151,20 @@ impl Endpoint {
         }
     }
 
+    /// Whether the server answers within two seconds when asked which models there are, and takes
+    /// the key. Not every compatible server has the list: 404 is an answer too.
+    pub(super) async fn is_reachable(&self) -> bool {
+        let models = format!("{}/models", self.settings.base.trim_end_matches('/'));
+        let answer = self
+            .http
+            .get(models)
+            .bearer_auth(self.settings.key.expose_secret())
+            .timeout(Duration::from_secs(2))
+            .send()
+            .await;
+        answer.is_ok_and(|answer| !matches!(answer.status().as_u16(), 401 | 403 | 500..))
+    }
+
     fn read(&self, body: &Value, metrics: &Metrics) -> Result<Completion, ModelError> {
         let tokens = body["usage"]["prompt_tokens"]
             .as_i64()
@@ -173,8 +189,15 @@ impl Endpoint {
             count("completion", completion);
         }
         if let Some(cost) = cost {
-            let cost = u64::try_from(cost.0).unwrap_or(0);
-            metrics.model_cost.with_label_values(&[model]).inc_by(cost);
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a single answer is not worth 2^53 of them"
+            )]
+            let dollars = cost.0.max(0) as f64 / 1e6;
+            metrics
+                .model_cost
+                .with_label_values(&[model])
+                .inc_by(dollars);
         }
         let understood = read_answer(body).map_err(ModelError::Unusable)?;
         Ok(Completion {

@@ -145,5 +145,5 @@ async fn what_an_answer_costs_is_known() {
     assert!(text.contains(&format!(
         "orchestrator_model_tokens_total{{kind=\"prompt\",model=\"first\"}} {prompt}"
     )));
-    assert!(text.contains("orchestrator_model_cost_micro_usd_total{model=\"first\"}"));
+    assert!(text.contains("orchestrator_model_cost_usd_total{model=\"first\"}"));
 }
