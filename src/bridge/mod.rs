@@ -137,6 +137,10 @@ pub fn router(bridge: Bridge) -> Router {
             "/orchestrate/conversations/{conversation_id}/timeline",
             get(timeline::timeline),
         )
+        .route(
+            "/orchestrate/conversations/{conversation_id}/export",
+            get(timeline::export),
+        )
         .route("/orchestrate/events", get(feed::events))
         .route("/orchestrate/escalate", post(escalations::escalate))
         .route("/escalations/trigger", post(escalations::trigger))

@@ -7,8 +7,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use tracing::Span;
+
 use super::Bridge;
 use crate::engine::envelope::is_correlation_id;
+use crate::ops::trace;
 
 /// A request as its handlers and its errors see it.
 #[derive(Debug, Clone)]
@@ -53,8 +56,17 @@ pub(super) async fn about(
         path,
     };
     request.extensions_mut().insert(about.clone());
+    let incoming = request.headers().get("traceparent");
+    let incoming = incoming.and_then(|v| v.to_str().ok()).map(str::to_owned);
+    // Who asks whether we are well has no trace to look into.
+    let span = match route.as_str() {
+        "/metrics" | "/livez" | "/readyz" => Span::none(),
+        health if health.starts_with("/health") => Span::none(),
+        route => trace::request(&method, route, &correlation_id),
+    };
     let started = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = trace::within(incoming.as_deref(), span.clone(), next.run(request)).await;
+    span.record("status", response.status().as_u16());
     if let Some(error) = response.extensions_mut().remove::<super::ApiError>() {
         response = error.render(&about, bridge.clock.now());
     }

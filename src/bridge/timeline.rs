@@ -13,6 +13,7 @@ use super::{ApiError, Bridge};
 use crate::domain::ConversationId;
 use crate::engine::answers::stamp;
 use crate::events::time;
+use crate::evidence;
 use crate::store::timeline::{self, Happened, TYPES, TimelineFilter};
 use crate::store::workflows;
 
@@ -48,6 +49,23 @@ pub(super) async fn timeline(
         })
         .collect();
     Ok(Json(body))
+}
+
+/// `GET /orchestrate/conversations/{conversation_id}/export`: everything that is kept about it, with a
+/// chain of hashes ([`crate::evidence`]).
+pub(super) async fn export(
+    State(bridge): State<Bridge>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let Path(id) = id?;
+    let unknown = || {
+        let details = json!({ "conversation_id": id });
+        ApiError::not_found("Conversation not found", details)
+    };
+    let conversation = ConversationId::parse(&id).map_err(|_| unknown())?;
+    let now = bridge.clock.now();
+    let found = evidence::of_conversation(&bridge.db, &conversation, now).await?;
+    found.map(Json).ok_or_else(unknown)
 }
 
 fn filter(parameters: HashMap<String, String>) -> Result<TimelineFilter, ApiError> {

@@ -21,6 +21,7 @@ use super::tally::Tally;
 use super::{Clock, Decision};
 use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
+use crate::ops::trace;
 use crate::store::handled::{Kept, Mark};
 use crate::store::{self, Case, Needs, Tx, handled, is_transient};
 
@@ -34,6 +35,8 @@ pub struct Job {
     pub correlation_id: String,
     /// Handed on to everything it causes.
     pub traceparent: Option<String>,
+    /// The work it belongs to, for traces.
+    pub span: tracing::Span,
     /// When the text or command behind it reached the stream; handed on likewise.
     pub arrived_at: Option<DateTime<Utc>>,
     /// What must be known and locked.
@@ -267,6 +270,7 @@ impl Worker {
         let open: Vec<&Job> = jobs.iter().filter(is_open).copied().collect();
         let needs: Vec<&Needs> = open.iter().map(|job| &job.needs).collect();
         let cases = store::case::load(&mut tx, &needs, self.clock.now()).await?;
+        link_to_drafts(&open, &cases);
         let now = self.clock.now();
         let decided = decide_all(&open, &cases, now);
         let tally = Tally::of(&open, &decided, now);
@@ -324,6 +328,17 @@ fn is_unique_violation(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// What is done about a draft later - a decision, a night after - is a trace of its own, which leads
+/// back to the one it was written in.
+fn link_to_drafts(jobs: &[&Job], cases: &[Case]) {
+    for (job, case) in jobs.iter().zip(cases) {
+        let written_in = case.draft.as_ref().and_then(|d| d.traceparent.as_deref());
+        if let Some(traceparent) = written_in {
+            trace::link(&job.span, traceparent);
+        }
+    }
 }
 
 /// A decision that panics is its message's fault alone: it must not take the round with it.
@@ -439,6 +454,7 @@ mod tests {
             stage: "test",
             correlation_id: String::new(),
             traceparent: None,
+            span: tracing::Span::none(),
             arrived_at: None,
             needs,
             decide: Box::new(|_, _| Decision::done()),

@@ -17,7 +17,7 @@ pub mod committer;
 pub mod dead;
 pub mod decision;
 pub mod effects;
-mod emitted;
+pub(crate) mod emitted;
 pub mod envelope;
 pub mod names;
 pub mod publisher;

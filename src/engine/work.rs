@@ -11,6 +11,7 @@ use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tokio::sync::Semaphore;
+use tracing::{Instrument as _, Span};
 
 use super::answers::{Answer, Problem};
 use super::committer::{Committed, Job};
@@ -22,6 +23,7 @@ use super::stage::{Stage, StageError};
 use super::{Envelope, Incoming};
 use crate::domain::Arrival;
 use crate::events::{Invalid, Received, StageInput};
+use crate::ops::trace::{self, part};
 use crate::store::{Needs, attempts, handled};
 
 /// Deliveries that left no trace (neither a failure nor a wait is on record) after which a message
@@ -90,13 +92,17 @@ impl<S: Stage> Work<S> {
             envelope,
         };
         let started = std::time::Instant::now();
-        let leave = with_progress(&acker, self.handle(parcel)).await;
+        let span = trace::message(S::NAME, &parcel.envelope);
+        let incoming = parcel.envelope.traceparent.clone();
+        let handled = with_progress(&acker, self.handle(parcel));
+        let leave = trace::within(incoming.as_deref(), span.clone(), handled).await;
         let outcome = match &leave {
             Leave::Ack => "handled",
             Leave::Nak(_) => "later",
             Leave::Term => "parked",
             Leave::Silent => "interrupted",
         };
+        span.record("outcome", outcome);
         self.engine
             .metrics
             .stage_finished(S::NAME, outcome, started.elapsed());
@@ -200,23 +206,24 @@ impl<S: Stage> Work<S> {
                 None => return Walked::Leave(Leave::Silent),
             }
         }
-        let found = match self.stage.gather(event, &engine.io).await {
+        let gathered = self.stage.gather(event, &engine.io);
+        let found = match gathered.instrument(part!("gather")).await {
             Ok(found) => Arc::new(found),
             Err(StageError::Later { after, because }) => return Walked::Failed { after, because },
             Err(StageError::Never { reason, detail }) => return Walked::Never { reason, detail },
         };
-        let mut committed = engine.committer.commit(self.job(event, &found, None)).await;
+        let mut committed = self.commit(self.job(event, &found, None)).await;
         loop {
             match committed {
                 Committed::Act(effect) => {
-                    let result =
-                        Arc::new(effects::perform(&effect, &engine.io, engine.clock.now()).await);
-                    committed = engine
-                        .committer
-                        .commit(self.job(event, &found, Some(result)))
-                        .await;
+                    let acted = effects::perform(&effect, &engine.io, engine.clock.now());
+                    let result = Arc::new(acted.instrument(part!("act")).await);
+                    committed = self.commit(self.job(event, &found, Some(result))).await;
                 }
                 Committed::Done { emitted, answers } => {
+                    if event.envelope.workflow.is_none() {
+                        name_workflow(&emitted);
+                    }
                     for event in &emitted {
                         engine
                             .metrics
@@ -251,6 +258,11 @@ impl<S: Stage> Work<S> {
         }
     }
 
+    async fn commit(&self, job: Job) -> Committed {
+        let committing = self.engine.committer.commit(job);
+        committing.instrument(part!("commit")).await
+    }
+
     fn job(
         &self,
         event: &Arc<Incoming<S::In>>,
@@ -262,7 +274,8 @@ impl<S: Stage> Work<S> {
             event: event.envelope.id,
             stage: S::NAME,
             correlation_id: event.envelope.correlation_id.clone(),
-            traceparent: event.envelope.traceparent.clone(),
+            traceparent: trace::current(),
+            span: Span::current(),
             arrived_at: event.envelope.arrived_at,
             needs: self.stage.needs(event, found),
             decide: Box::new(move |case, now| match &result {
@@ -273,7 +286,8 @@ impl<S: Stage> Work<S> {
     }
 
     async fn publish(&self, emitted: &[handled::Kept], answers: Vec<Answer>) -> Walked {
-        let published = self.engine.publisher.publish(emitted).await;
+        let publishing = self.engine.publisher.publish(emitted);
+        let published = publishing.instrument(part!("publish")).await;
         // The decision stands whatever became of the events: whoever waits may know.
         self.engine.publisher.answer(answers).await;
         match published {
@@ -364,17 +378,17 @@ impl<S: Stage> Work<S> {
             ..Needs::default()
         };
         let (stage, event) = (self.stage.clone(), event.cloned());
-        let (id, correlation_id, traceparent, arrived_at) = (
+        let (id, correlation_id, arrived_at) = (
             envelope.id,
             envelope.correlation_id.clone(),
-            envelope.traceparent.clone(),
             envelope.arrived_at,
         );
         let job = Job {
             event: id,
             stage: S::NAME,
             correlation_id,
-            traceparent,
+            traceparent: trace::current(),
+            span: Span::current(),
             arrived_at,
             needs,
             decide: Box::new(move |_, now| {
@@ -397,7 +411,7 @@ impl<S: Stage> Work<S> {
                 }
             }),
         };
-        match self.engine.committer.commit(job).await {
+        match self.commit(job).await {
             Committed::Done { emitted, answers } => {
                 self.engine.publisher.answer(answers).await;
                 self.publish_parked(&emitted).await
@@ -455,6 +469,14 @@ enum Walked {
         reason: &'static str,
         detail: String,
     },
+}
+
+/// A text has no workflow before it is stored; its log lines have from here on.
+fn name_workflow(emitted: &[handled::Kept]) {
+    let mut headers = emitted.iter().flat_map(|kept| &kept.headers);
+    if let Some((_, id)) = headers.find(|(name, _)| name == "ce-workflowid") {
+        Span::current().record("workflow_id", id);
+    }
 }
 
 /// Extends the message's deadline while `work` runs, however long that takes.

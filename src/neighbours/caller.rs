@@ -7,10 +7,12 @@ use backon::{ExponentialBuilder, Retryable};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::NeighbourState;
 use crate::events::Neighbour;
 use crate::ops::metrics::Metrics;
+use crate::ops::trace::{self, part};
 
 /// How a failed read is repeated while its message waits (`conflicts.md` C58).
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +120,10 @@ impl Caller {
             .header("X-Correlation-ID", correlation_id)
             // The SMS Agent logs this one (recorded).
             .header("X-Request-ID", correlation_id);
+        let request = match trace::current() {
+            Some(traceparent) => request.header("traceparent", traceparent),
+            None => request,
+        };
         match &self.address.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
@@ -137,7 +143,10 @@ impl Caller {
 
     /// Reads JSON, repeating what may work a moment later.
     pub async fn get(&self, path: &str, correlation_id: &str) -> Result<Value, CallError> {
-        let once = || async { self.get_once(path, correlation_id).await };
+        let once = || {
+            let call = self.get_once(path, correlation_id);
+            call.instrument(self.call("read"))
+        };
         once.retry(
             ExponentialBuilder::default()
                 .with_min_delay(self.retry.base)
@@ -205,6 +214,15 @@ impl Caller {
             detail,
             retry_after,
         }
+    }
+
+    /// The span of one call. Without the path, which may hold a phone number.
+    pub fn call(&self, what: &'static str) -> tracing::Span {
+        part!(
+            what,
+            otel.kind = "client",
+            peer.service = self.neighbour.as_str()
+        )
     }
 
     /// Counts a call's outcome.

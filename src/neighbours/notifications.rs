@@ -5,6 +5,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use tracing::Instrument as _;
+
 use super::NeighbourState;
 use super::caller::{Caller, describe, is_transient, retry_after};
 use crate::domain::{EscalationType, Severity};
@@ -155,6 +157,11 @@ impl Notifications {
 
     /// `POST /notifications/send`, one call for all recipients.
     pub async fn notify(&self, notification: &Notification) -> Notified {
+        let telling = self.tell(notification);
+        telling.instrument(self.caller.call("notify")).await
+    }
+
+    async fn tell(&self, notification: &Notification) -> Notified {
         let answer = self
             .caller
             .request(

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 pub use webhook::{NoAnswer, Posted, Said, Sighting};
 
+use tracing::Instrument as _;
+
 use super::NeighbourState;
 use super::caller::{CallError, Caller, describe, retry_after, segment};
 use crate::domain::{HistoryEntry, Phone, TenantId};
@@ -118,6 +120,11 @@ impl SmsAgent {
     /// Wants the gate's permit instead of a number and a text: nothing else in the service can make
     /// the agent send.
     pub async fn send(&self, permit: &Permit) -> SendResult {
+        let sending = self.hand_over(permit);
+        sending.instrument(self.caller.call("send")).await
+    }
+
+    async fn hand_over(&self, permit: &Permit) -> SendResult {
         let correlation_id = permit.delivery().to_string();
         let answer = self
             .caller

@@ -2,11 +2,14 @@
 
 pub mod backlog;
 pub mod dependencies;
+pub mod doctor;
 pub mod health;
 pub mod memory;
 pub mod metrics;
+pub mod retention;
 pub mod sidecar;
 pub mod telemetry;
+pub mod trace;
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -23,6 +26,7 @@ use backlog::Backlog;
 use dependencies::Dependencies;
 use health::Health;
 use metrics::Metrics;
+use retention::RetentionSettings;
 
 /// How often somebody looks around.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,8 @@ pub struct OpsSettings {
     pub backlog_every: Duration,
     /// `HEALTH_CHECK_SECONDS`: the neighbours' health, for the figures of days; 0 never.
     pub checks_every: Duration,
+    /// What is old is forgotten.
+    pub retention: RetentionSettings,
 }
 
 impl OpsSettings {
@@ -43,6 +49,7 @@ impl OpsSettings {
         Self {
             backlog_every,
             checks_every: env.seconds("HEALTH_CHECK_SECONDS", 30.0),
+            retention: RetentionSettings::read(env),
         }
     }
 }

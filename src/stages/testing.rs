@@ -292,6 +292,7 @@ pub(super) fn stored_draft(status: &str) -> Draft {
         superseded_by: None,
         expires_at: None,
         claimed: None,
+        traceparent: None,
         created_at: after(5),
         updated_at: after(5),
     }

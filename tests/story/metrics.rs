@@ -256,7 +256,7 @@ async fn words_that_clients_make_up_are_no_series() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_neighbours_are_asked_now_and_then_and_remembered() {
-    let world = World::with("HEALTH_CHECK_SECONDS", "0.1").start().await;
+    let mut world = World::with("HEALTH_CHECK_SECONDS", "0.1").prepare().await;
     let down = Fault::Status {
         status: 503,
         body: None,
@@ -267,6 +267,7 @@ async fn the_neighbours_are_asked_now_and_then_and_remembered() {
         .neighbours
         .sms_agent
         .add_fault(Rule::new(down).path("/health"));
+    world.start_service().await;
     let health = world
         .until("a few checks", || async {
             world.pass(TimeDelta::seconds(6));
@@ -287,4 +288,55 @@ async fn the_neighbours_are_asked_now_and_then_and_remembered() {
             > 0.0
     );
     world.finish(0).await;
+}
+
+/// Metric names in a file, without what a histogram adds.
+fn used_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    // Roles and logins of the database are called so too.
+    let roles = [
+        "app",
+        "migration",
+        "migrator",
+        "service",
+        "dashboard",
+        "ops",
+    ];
+    let ours = words.filter(|word| {
+        let rest = word.strip_prefix("orchestrator_");
+        rest.is_some_and(|rest| !roles.contains(&rest))
+    });
+    let known = |name: &str| TABLE.iter().any(|row| row.name == name);
+    let base = |word: &str| {
+        let parts = ["_bucket", "_count", "_sum"];
+        let stripped = parts.iter().find_map(|part| word.strip_suffix(part));
+        stripped
+            .filter(|name| known(name))
+            .unwrap_or(word)
+            .to_owned()
+    };
+    ours.map(base).collect()
+}
+
+#[test]
+fn alerts_and_dashboards_ask_for_metrics_that_there_are() {
+    let known: BTreeSet<String> = TABLE.iter().map(|row| row.name.to_owned()).collect();
+    let mut everywhere = BTreeSet::new();
+    for file in [
+        "deploy/prometheus/alerts.yml",
+        "deploy/prometheus/alerts.test.yml",
+        "deploy/grafana/orchestrator.json",
+        "docs/metrics.md",
+        "docs/operations.md",
+    ] {
+        let used = used_in(&document(file));
+        let unknown: Vec<_> = used.difference(&known).collect();
+        assert!(unknown.is_empty(), "{file} asks for {unknown:?}");
+        everywhere.extend(used);
+    }
+    let board: Value = serde_json::from_str(&document("deploy/grafana/orchestrator.json")).unwrap();
+    let panels = board["panels"].as_array().unwrap();
+    assert!(panels.len() > 20);
+    let ids: BTreeSet<_> = panels.iter().map(|p| p["id"].as_u64()).collect();
+    assert_eq!(ids.len(), panels.len(), "every panel has an id of its own");
 }

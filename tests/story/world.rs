@@ -190,6 +190,20 @@ impl World {
         kept
     }
 
+    /// Changes a setting for whatever starts from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A setting as it is now.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let set = self
+            .environment()
+            .into_iter()
+            .find(|(known, _)| known == name);
+        set.map(|(_, value)| value).expect("a setting")
+    }
+
     /// Starts one more replica and waits until it is ready.
     pub(crate) async fn start_service(&mut self) {
         self.start_as(Roles::all()).await;

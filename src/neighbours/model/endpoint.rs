@@ -11,12 +11,14 @@ use async_openai::middleware::{HttpRequestFactory, ReqwestService};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tower::Service as _;
+use tracing::Instrument as _;
 
 use super::limits::{self, Limits, Rates};
 use super::{Completion, Message, ModelError, answer, read_answer};
 use crate::domain::{Prices, WorkflowId};
 use crate::neighbours::caller::{self, client_builder};
 use crate::ops::metrics::Metrics;
+use crate::ops::trace::part;
 
 /// Which model, where, for how much.
 #[derive(Debug, Clone)]
@@ -113,12 +115,30 @@ impl Endpoint {
             self.limits.wait(estimate, metrics).await;
             let began = Instant::now();
             let request = self.request(messages, workflow, format);
+            // Our trace's id is nobody's business outside: the provider gets no header.
+            let call = part!(
+                "chat",
+                otel.kind = "client",
+                gen_ai.operation.name = "chat",
+                gen_ai.request.model = self.settings.model,
+                gen_ai.usage.input_tokens = tracing::field::Empty,
+                gen_ai.usage.output_tokens = tracing::field::Empty
+            );
             let (answer, retry_after): (Result<Value, OpenAIError>, _) = RETRY_AFTER
                 .scope(Cell::new(None), async {
                     let answer = self.client.chat().create_byot(request).await;
                     (answer, RETRY_AFTER.with(Cell::get))
                 })
+                .instrument(call.clone())
                 .await;
+            if let Ok(body) = &answer {
+                let usage = &body["usage"];
+                call.record("gen_ai.usage.input_tokens", usage["prompt_tokens"].as_i64());
+                call.record(
+                    "gen_ai.usage.output_tokens",
+                    usage["completion_tokens"].as_i64(),
+                );
+            }
             let result = match answer {
                 Ok(body) => self.read(&body, metrics),
                 Err(error) if format != Format::Plain && refuses_format(&error) => {
