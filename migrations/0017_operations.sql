@@ -8,7 +8,6 @@ create index orchestration_workflows_time on orchestration_workflows using brin 
 create index approval_audit_log_time on approval_audit_log using brin (created_at) with (autosummarize = on);
 create index escalation_events_time on escalation_events using brin (created_at) with (autosummarize = on);
 create index payment_plan_attempts_time on payment_plan_attempts using brin (created_at) with (autosummarize = on);
-create index handled_events_time on handled_events using brin (handled_at) with (autosummarize = on);
 
 -- Texts that are with the agent or wait for it: counted every few seconds.
 create index deliveries_unfinished on deliveries (created_at) where status in ('intended', 'waiting');

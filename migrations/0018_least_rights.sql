@@ -25,6 +25,8 @@ alter table relay_cursors           enable row level security;
 alter table relay_missing           enable row level security;
 alter table relay_queue             enable row level security;
 alter table stream_epochs           enable row level security;
+alter table sweep                   enable row level security;
+alter table unfinished_events       enable row level security;
 alter table workflow_steps          enable row level security;
 
 -- One row per purge: what was forgotten, in numbers.
@@ -162,8 +164,10 @@ begin
     if not pg_try_advisory_xact_lock(1347174735, 1) then
         return null;
     end if;
+    -- Oldest first: a mark that went before the mark of its cause would make its event look unhandled
+    -- to the sweep, which would say it again.
     delete from handled_events where ctid = any(array(
-        select ctid from handled_events where handled_at < marks limit most));
+        select ctid from handled_events where handled_at < marks order by handled_at limit most));
     get diagnostics n = row_count; counts := counts || jsonb_build_object('handled_events', n);
     delete from attempts where ctid = any(array(
         select ctid from attempts where last_at < marks limit most));

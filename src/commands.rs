@@ -7,9 +7,10 @@ use chrono::Utc;
 use orchestrator::config::Config;
 use orchestrator::domain::ConversationId;
 use orchestrator::engine::Clock;
+use orchestrator::engine::connection;
 use orchestrator::engine::publisher::Publisher;
 use orchestrator::ops::retention;
-use orchestrator::{evidence, service, store};
+use orchestrator::{evidence, store};
 use tokio_util::sync::CancellationToken;
 
 /// Purges now, or says what a purge would do.
@@ -22,7 +23,7 @@ pub(crate) async fn purge(config: &Config, dry_run: bool) -> anyhow::Result<()> 
         let never = CancellationToken::new();
         let run = retention::purge(&db, settings, &Clock::system(), &never).await?;
         if let Some(run) = &run {
-            let client = service::connect(&config.nats).await?;
+            let client = connection::connect(&config.nats).await?;
             let publisher = Publisher {
                 jetstream: async_nats::jetstream::new(client.clone()),
                 names: config.nats.names.clone(),

@@ -12,10 +12,12 @@ pub use env::{ConfigError, Env};
 
 use crate::bridge::BridgeSettings;
 use crate::domain::{Cents, Confidence, MicroUsd, Prices};
-use crate::engine::Names;
+use crate::engine::connection::NatsSettings;
 use crate::engine::runner::EngineSettings;
+use crate::engine::sweep::SweepSettings;
 use crate::neighbours::RetrySettings;
 use crate::neighbours::caller::Address;
+use crate::neighbours::limits::CallLimits;
 use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
 use crate::neighbours::notifications::{NotificationSettings, Topic, addresses};
 use crate::neighbours::sms_agent::SmsAgentSettings;
@@ -60,21 +62,6 @@ pub struct Config {
     pub setup_on_start: bool,
 }
 
-/// How to reach NATS.
-#[derive(Debug, Clone)]
-pub struct NatsSettings {
-    /// `NATS_URL`, comma-separated.
-    pub servers: Vec<String>,
-    /// `NATS_CREDS`: a credentials file.
-    pub credentials: Option<String>,
-    /// `NATS_USER`, `NATS_PASSWORD`.
-    pub user: Option<(String, SecretString)>,
-    /// `NATS_SUBJECT_PREFIX`.
-    pub names: Names,
-    /// `NATS_REPLICAS`: overrides the files' number of replicas, 3 on a cluster.
-    pub replicas: Option<u64>,
-}
-
 /// Where the neighbours are.
 #[derive(Clone)]
 pub struct NeighbourSettings {
@@ -86,6 +73,8 @@ pub struct NeighbourSettings {
     pub notifications: Address,
     /// `NEIGHBOUR_TIMEOUT_SECONDS`: for reads on a text's way.
     pub read_timeout: Duration,
+    /// How many calls, how long, how many failures.
+    pub limits: CallLimits,
     /// Repeats.
     pub retry: RetrySettings,
     /// The agent's.
@@ -103,7 +92,7 @@ impl Config {
             log: LogSettings::read(env),
             ops: OpsSettings::read(env),
             database: database(env),
-            nats: nats(env),
+            nats: NatsSettings::read(env),
             bridge: BridgeSettings::read(env),
             relay: RelaySettings::read(env),
             sidecar_port: env.number_of(&["SIDECAR_PORT", "METRICS_PORT"], 9090),
@@ -115,6 +104,10 @@ impl Config {
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
                 wake_every: env.seconds("WAKE_SECONDS", 5.0),
+                sweep: SweepSettings {
+                    every: env.seconds("SWEEP_SECONDS", 10.0),
+                    after: env.seconds("SWEEP_AFTER_SECONDS", 60.0),
+                },
                 silence: TimeDelta::from_std(env.hours("ESCALATION_HOURS", 36.0))
                     .unwrap_or(TimeDelta::MAX),
                 shutdown: env.seconds("SHUTDOWN_SECONDS", 25.0),
@@ -159,6 +152,7 @@ fn database(env: &Env) -> DatabaseSettings {
         url: url.unwrap_or_else(|| SecretString::from("")),
         max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10),
         statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+        timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
     };
     // The fault is not quoted: it may hold the password.
     let address = settings.url.expose_secret();
@@ -168,31 +162,6 @@ fn database(env: &Env) -> DatabaseSettings {
         env.fault("DATABASE_URL", "is not a postgres:// address");
     }
     settings
-}
-
-fn nats(env: &Env) -> NatsSettings {
-    let names = Names::with_prefix(env.optional("NATS_SUBJECT_PREFIX").as_deref());
-    let names = names.unwrap_or_else(|error| {
-        env.fault("NATS_SUBJECT_PREFIX", &error.to_string());
-        Names::default()
-    });
-    let servers = env.text("NATS_URL", "nats://localhost:4222");
-    let replicas = env
-        .optional("NATS_REPLICAS")
-        .map(|_| env.number("NATS_REPLICAS", 1_u64));
-    NatsSettings {
-        servers: servers
-            .split(',')
-            .map(|s| s.trim().to_owned())
-            .filter(|s| !s.is_empty())
-            .collect(),
-        credentials: env.optional("NATS_CREDS"),
-        user: env
-            .optional("NATS_USER")
-            .zip(env.secret_of(&["NATS_PASSWORD"])),
-        names,
-        replicas,
-    }
 }
 
 fn neighbours(env: &Env) -> NeighbourSettings {
@@ -224,6 +193,7 @@ fn neighbours(env: &Env) -> NeighbourSettings {
             "UPSTREAM_AUTH_TOKEN_NOTIFICATION_SERVICE",
         ),
         read_timeout: env.seconds("NEIGHBOUR_TIMEOUT_SECONDS", 5.0),
+        limits: CallLimits::read(env),
         retry,
         agent: SmsAgentSettings {
             zone: zone(env, "SMS_AGENT_TIMEZONE", "UTC"),

@@ -1,4 +1,4 @@
-//! The documents for other developers, generated from the code: `subjects/`.
+//! The documents for other developers, generated from the code: `subjects/` and `docs/openapi.json`.
 
 use std::path::Path;
 
@@ -22,6 +22,11 @@ pub fn documents() -> Vec<(String, String)> {
         .collect();
     all.push(("asyncapi.yaml".to_owned(), pretty(&asyncapi())));
     all
+}
+
+/// The HTTP side, as `docs/openapi.json` has it.
+pub fn openapi() -> String {
+    format!("{:#}\n", crate::bridge::docs::openapi())
 }
 
 /// Writes them. Examples are written by hand and stay.

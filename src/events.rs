@@ -13,6 +13,7 @@ mod escalate;
 mod escalation;
 mod fields;
 mod inbound;
+mod neighbour;
 mod plan;
 mod reply;
 mod retention;
@@ -37,6 +38,7 @@ pub use escalation::{
 };
 pub use fields::{FieldError, Fields, Invalid, time};
 pub use inbound::{Direction, SmsReceived};
+pub use neighbour::CircuitChanged;
 pub use plan::{FoundPlan, PlanDetected, PlanRequested};
 pub use reply::{
     DeliveryDue, DeliveryFailed, DeliveryHeld, DeliverySuppressed, DraftedReply, ModelEscalation,
@@ -249,6 +251,9 @@ events! {
     HoldLifted = "hold.lifted" in Story, from "ledger", to "dashboards";
     /// Managers were told.
     NotificationSent = "notification.sent" in Story, from "notify", to "dashboards";
+    /// A neighbour is not asked for a while, or is asked again. Best effort: the process's metrics
+    /// have the truth.
+    CircuitChanged = "neighbour.circuit_changed" in Story, from "every process", to "dashboards";
     /// A workflow could not be finished; its dead letter says why.
     WorkflowFailed = "workflow.failed" in Story, from "every stage", to "notify, dashboards";
     /// Old conversations were purged: how many rows of which table, and nothing about anybody.

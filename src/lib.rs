@@ -11,6 +11,7 @@
 //! - [`engine`]: decode, gather, decide, commit, publish, ack; the only place that does
 //! - [`neighbours`]: the services around us, one file each
 //! - [`store`] has SQL and nothing else
+//! - [`listener`]: ports, with TLS and without
 //! - [`ops`]: settings' helpers, metrics, the sidecar
 
 pub mod analyze;
@@ -24,6 +25,7 @@ pub mod evaluation;
 pub mod events;
 pub mod evidence;
 pub mod jsonl;
+pub mod listener;
 pub mod neighbours;
 pub mod ops;
 pub mod reading;

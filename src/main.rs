@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use orchestrator::config::{Config, Env};
 use orchestrator::engine::Clock;
+use orchestrator::engine::connection;
 use orchestrator::engine::topology::{self, Mode, State};
 use orchestrator::ops::telemetry;
-use orchestrator::service::{self, Roles, Service};
+use orchestrator::service::{Roles, Service};
 use orchestrator::stages::{Row, STAGES};
 use orchestrator::store;
 
@@ -92,6 +93,23 @@ enum Command {
         /// Usually `subjects`.
         folder: std::path::PathBuf,
     },
+    /// Writes the OpenAPI document of the HTTP side to standard output.
+    Openapi,
+    /// Makes a key for a NATS user: the seed is the user's secret, the public key goes to the server.
+    Nkey,
+    /// Makes a bearer token from `SECRET_KEY`, with `JWT_ISSUER` and `JWT_AUDIENCE` when they are
+    /// set, and writes it to standard output.
+    Token {
+        /// Whose actions are recorded: `sub`.
+        #[arg(long)]
+        sub: String,
+        /// Words separated by blanks: `sms:ingest`, `manager`, `operator`. Without any it only reads.
+        #[arg(long, default_value = "")]
+        scope: String,
+        /// After how many hours it ends.
+        #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=8784))]
+        hours: u16,
+    },
 }
 
 #[derive(Subcommand)]
@@ -127,6 +145,11 @@ fn start(cli: Cli) -> anyhow::Result<()> {
 async fn run(command: Command) -> anyhow::Result<()> {
     match &command {
         Command::Contracts { folder } => return orchestrator::contracts::write(folder),
+        Command::Openapi => return write_openapi(),
+        Command::Nkey => return nkey(),
+        Command::Token { sub, scope, hours } => {
+            return token(&Env::of_process(), sub, scope, *hours);
+        }
         Command::Healthcheck => return healthcheck(&Env::of_process()).await,
         Command::Analyze { reference_date } => return analyze(*reference_date),
         Command::Export { what, verify: true } => return commands::verify(what),
@@ -196,6 +219,32 @@ async fn work(command: Command, config: Config) -> anyhow::Result<()> {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+fn write_openapi() -> anyhow::Result<()> {
+    print!("{}", orchestrator::contracts::openapi());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+fn nkey() -> anyhow::Result<()> {
+    let key = nkeys::KeyPair::new_user();
+    println!("seed    {}", key.seed()?);
+    println!("public  {}", key.public_key());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+fn token(env: &Env, sub: &str, scope: &str, hours: u16) -> anyhow::Result<()> {
+    use orchestrator::bridge::auth::{AuthSettings, mint};
+    use secrecy::ExposeSecret as _;
+    let settings = AuthSettings::read(env);
+    env.finish()?;
+    let lasts = chrono::TimeDelta::hours(i64::from(hours));
+    let token = mint(&settings, sub, scope, lasts, chrono::Utc::now())?;
+    println!("{}", token.expose_secret());
+    Ok(())
+}
+
 fn analyze(reference_date: Option<chrono::NaiveDate>) -> anyhow::Result<()> {
     let reference = reference_date.unwrap_or_else(|| chrono::Utc::now().date_naive());
     let input = std::io::BufReader::with_capacity(1 << 16, std::io::stdin().lock());
@@ -253,7 +302,9 @@ fn named(wanted: &[String]) -> anyhow::Result<Vec<&'static str>> {
 }
 
 async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
-    tracing::warn!("authentication is off: every caller on this network may do everything");
+    if roles.bridge && !config.bridge.auth.enabled {
+        tracing::warn!("AUTH_ENABLED is false: every caller on this network may do everything");
+    }
     warn_about_texts(&config);
     let service = Service::start(config, roles, Clock::system()).await?;
     tracing::info!(bridge = ?service.bridge, sidecar = %service.sidecar, "listening");
@@ -297,7 +348,7 @@ async fn stop_signal() -> anyhow::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 async fn apply_topology(config: &Config, action: &TopologyAction) -> anyhow::Result<()> {
-    let client = service::connect(&config.nats).await?;
+    let client = connection::connect(&config.nats).await?;
     let mode = match action {
         TopologyAction::Check => Mode::Check,
         TopologyAction::Apply => Mode::Apply,

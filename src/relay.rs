@@ -27,10 +27,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Env};
-use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
-use crate::events::Neighbour;
-use crate::neighbours::{Caller, RetrySettings, SmsAgent};
+use crate::engine::{Clock, connection};
+use crate::listener;
+use crate::neighbours::SmsAgent;
+use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
@@ -104,6 +105,7 @@ impl RelaySettings {
                     url,
                     max_connections: 2,
                     statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+                    timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
                 });
         if let Some(database) = &agent_database
             && (!database.url.expose_secret().starts_with("postgres")
@@ -199,28 +201,31 @@ impl Running {
         }
         let health = Arc::new(health);
         let host = &config.bridge.host;
-        let sidecar = service::listen(host, config.sidecar_port, "SIDECAR_PORT").await?;
+        let sidecar = listener::listen(host, config.sidecar_port, "SIDECAR_PORT").await?;
         let sidecar_address = sidecar.local_addr()?;
         let app = sidecar::router(Sidecar {
             health: health.clone(),
             metrics: metrics.clone(),
         });
-        tasks.spawn(service::serve(
-            sidecar,
-            app.into_make_service(),
-            stop.clone(),
-        ));
+        let plain = config.bridge.listener.plain();
+        tasks.spawn(listener::serve(sidecar, &plain, app, stop.clone())?);
         let listener = match webhook {
-            true => Some(service::listen(host, config.relay.port, "RELAY_PORT").await?),
+            true => Some(listener::listen(host, config.relay.port, "RELAY_PORT").await?),
             false => None,
         };
         let address = listener.as_ref().map(|l| l.local_addr()).transpose()?;
-        let db = store::connect(&config.database)?;
-        let client = service::connect(&config.nats).await?;
-        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
+        let (db, patience) = store::open(&config.database)?;
+        let client = connection::connect(&config.nats).await?;
+        tasks.spawn(health.clone().watch(db.clone(), patience, client.clone()));
         let relay = Arc::new(Relay {
             db,
-            agent: agent(&config, &metrics)?,
+            agent: Opening {
+                settings: &config.neighbours,
+                clock: &clock,
+                metrics: &metrics,
+                told: None,
+            }
+            .agent_once()?,
             publisher: Publisher {
                 jetstream: async_nats::jetstream::new(client.clone()),
                 names: config.nats.names.clone(),
@@ -235,11 +240,7 @@ impl Running {
         });
         if let Some(listener) = listener {
             let app = webhook::router(relay.clone(), tasks.clone());
-            tasks.spawn(service::serve(
-                listener,
-                app.into_make_service(),
-                stop.clone(),
-            ));
+            tasks.spawn(listener::serve(listener, &plain, app, stop.clone())?);
         }
         let patience = config.engine.shutdown;
         tasks.spawn(work(config, relay, health));
@@ -264,23 +265,6 @@ impl Running {
             tracing::warn!("requests in flight were left to the next relay");
         }
     }
-}
-
-/// Without repeats of its own: the queue repeats.
-fn agent(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<SmsAgent> {
-    let settings = &config.neighbours;
-    let once = RetrySettings {
-        times: 0,
-        ..settings.retry
-    };
-    let caller = Caller::new(
-        Neighbour::SmsAgent,
-        settings.sms_agent.clone(),
-        settings.read_timeout,
-        once,
-        metrics.clone(),
-    )?;
-    Ok(SmsAgent::new(caller, settings.agent.clone()))
 }
 
 /// Waits for tables and streams, then relays until the end.

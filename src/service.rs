@@ -5,29 +5,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 
-use crate::bridge::{self, Bridge, Feeds, Waiting};
-use crate::config::{Config, NatsSettings};
+use crate::bridge::{self, Bridge, Feeds, Limits, Tokens, Waiting};
+use crate::config::Config;
 use crate::engine::committer::Committer;
+use crate::engine::connection::connect;
 use crate::engine::publisher::Publisher;
 use crate::engine::runner::Engine;
 use crate::engine::stage::Io;
 use crate::engine::topology::{self, Mode};
-use crate::engine::{Clock, Stage as _, alarm};
-use crate::events::Neighbour;
-use crate::neighbours::{Caller, CollectionsMonitor, Model, Neighbours, Notifications, SmsAgent};
+use crate::engine::{Clock, Stage as _, alarm, outages, room, sweep};
+use crate::listener;
+use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
 use crate::ops::{Looking, Watching, retention};
 use crate::stages::deliver::Deliver;
+use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
@@ -68,32 +70,49 @@ impl Service {
     /// Starts. Ports are bound before anything else; Postgres and NATS may come later, and until
     /// then the service is alive, not ready, and says why.
     pub async fn start(config: Config, roles: Roles, clock: Clock) -> anyhow::Result<Self> {
+        if roles.bridge {
+            config.bridge.auth.check()?;
+        }
         let metrics = Arc::new(Metrics::new()?);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let health = Arc::new(Health::new(stop.clone(), metrics.clone()));
-        let sidecar = listen(&config.bridge.host, config.sidecar_port, "SIDECAR_PORT").await?;
+        let sidecar =
+            listener::listen(&config.bridge.host, config.sidecar_port, "SIDECAR_PORT").await?;
         let sidecar_address = sidecar.local_addr()?;
         let app = sidecar::router(Sidecar {
             health: health.clone(),
             metrics: metrics.clone(),
         });
-        tasks.spawn(serve(sidecar, app.into_make_service(), stop.clone()));
+        let plain = config.bridge.listener.plain();
+        tasks.spawn(listener::serve(sidecar, &plain, app, stop.clone())?);
 
         let listener = match roles.bridge {
-            true => Some(listen(&config.bridge.host, config.bridge.port, "PORT").await?),
+            true => Some(listener::listen(&config.bridge.host, config.bridge.port, "PORT").await?),
             false => None,
         };
         let bridge_address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let db = store::connect(&config.database)?;
+        let (db, patience) = store::open(&config.database)?;
         let client = connect(&config.nats).await?;
         let publisher = Publisher {
             jetstream: async_nats::jetstream::new(client.clone()),
             names: config.nats.names.clone(),
             client: client.clone(),
         };
-        tasks.spawn(health.clone().watch(db.clone(), client.clone()));
-        let neighbours = neighbours(&config, &metrics)?;
+        tasks.spawn(
+            health
+                .clone()
+                .watch(db.clone(), patience.clone(), client.clone()),
+        );
+        let (told, changes) = mpsc::channel(outages::AT_ONCE);
+        let neighbours = Opening {
+            settings: &config.neighbours,
+            clock: &clock,
+            metrics: &metrics,
+            told: Some(told),
+        }
+        .all()?;
+        tasks.spawn(outages::publish(changes, publisher.clone(), stop.clone()));
         let looking = Looking {
             db: &db,
             publisher: &publisher,
@@ -109,6 +128,8 @@ impl Service {
                 publisher: publisher.clone(),
                 waiting: Waiting::listen(&client).await?,
                 feeds: Feeds::new(&config.bridge.feed, stop.clone()),
+                tokens: Tokens::new(&config.bridge.auth, clock.clone())?,
+                limits: Limits::new(&config.bridge.limits),
                 health: health.clone(),
                 watching,
                 figures: Arc::default(),
@@ -116,16 +137,19 @@ impl Service {
                 clock: clock.clone(),
                 settings: config.bridge.clone(),
                 model_configured: neighbours.model.is_configured(),
+                circuits: neighbours.circuits.clone(),
             };
             let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
-            let app = axum::ServiceExt::<axum::extract::Request>::into_make_service(app);
-            tasks.spawn(serve(listener, app, stop.clone()));
+            let app = axum::Router::new().fallback_service(app);
+            let settings = &config.bridge.listener;
+            tasks.spawn(listener::serve(listener, settings, app, stop.clone())?);
         }
         let commits = CancellationToken::new();
         let stages = TaskTracker::new();
         let engine = Arc::new(Engine {
             committer: Committer::start(
                 &db,
+                &patience,
                 &clock,
                 &metrics,
                 config.engine.commit_shards,
@@ -137,6 +161,7 @@ impl Service {
                 db: db.clone(),
                 clock: clock.clone(),
             },
+            patience,
             clock,
             settings: config.engine.clone(),
             metrics,
@@ -208,6 +233,17 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             alarm::run(engine.clone(), settings).await;
         }
     };
+    let sweep = async {
+        if !roles.stages.is_empty() {
+            sweep::run(engine.clone()).await;
+        }
+    };
+    // Whoever takes texts in looks after the room for them.
+    let room = async {
+        if roles.stages.contains(&Intake::NAME) {
+            room::keep(engine.clone()).await;
+        }
+    };
     // Likewise beside the stage that watches the time, so that a bridge never purges.
     let retention = async {
         if roles.stages.contains(&Timer::NAME) {
@@ -216,7 +252,7 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             retention::run(db, publisher, config.ops.retention, clock, stop).await;
         }
     };
-    futures::join!(stages, alarm, retention);
+    futures::join!(stages, alarm, sweep, room, retention);
 }
 
 pub(crate) async fn prepare(
@@ -255,110 +291,4 @@ pub(crate) async fn prepare(
         }
     }
     Ok(())
-}
-
-pub(crate) async fn listen(host: &str, port: u16, variable: &str) -> anyhow::Result<TcpListener> {
-    let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
-    match TcpListener::bind((unbracketed, port)).await {
-        // A machine without IPv6.
-        Err(error)
-            if host == "::"
-                && matches!(
-                    error.kind(),
-                    std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported
-                ) =>
-        {
-            TcpListener::bind(("0.0.0.0", port)).await
-        }
-        bound => bound,
-    }
-    .with_context(|| format!("cannot listen on port {port}; set {variable} to another one"))
-}
-
-/// Serves until told to stop, then lets requests under way finish.
-pub(crate) async fn serve<M, S>(listener: TcpListener, app: M, stop: CancellationToken)
-where
-    M: for<'a> tower::Service<
-            axum::serve::IncomingStream<'a, TcpListener>,
-            Error = std::convert::Infallible,
-            Response = S,
-        > + Send
-        + 'static,
-    for<'a> <M as tower::Service<axum::serve::IncomingStream<'a, TcpListener>>>::Future: Send,
-    S: tower::Service<
-            axum::extract::Request,
-            Response = axum::response::Response,
-            Error = std::convert::Infallible,
-        > + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    let served = axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "a listener failed");
-    }
-}
-
-/// A connection that is made when the server is there, and made again whenever it comes back.
-pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Client> {
-    let mut options = async_nats::ConnectOptions::new()
-        .name("orchestrator")
-        .retry_on_initial_connect()
-        // A hung server must not stop us for its whole hang.
-        .ping_interval(Duration::from_secs(5))
-        .connection_timeout(Duration::from_secs(2))
-        .request_timeout(Some(Duration::from_secs(5)))
-        .event_callback(|event| async move {
-            match event {
-                async_nats::Event::ServerError(_) | async_nats::Event::ClientError(_) => {
-                    tracing::warn!(%event, "NATS");
-                }
-                _ => tracing::info!(%event, "NATS"),
-            }
-        });
-    if let Some(file) = &settings.credentials {
-        options = options
-            .credentials_file(file)
-            .await
-            .with_context(|| format!("NATS_CREDS: {file} cannot be read"))?;
-    }
-    if let Some((user, password)) = &settings.user {
-        options = options.user_and_password(user.clone(), password.expose_secret().to_owned());
-    }
-    options
-        .connect(settings.servers.clone())
-        .await
-        .context("NATS_URL")
-}
-
-/// Clients for all neighbours; nobody is called yet.
-pub(crate) fn neighbours(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Neighbours> {
-    let settings = &config.neighbours;
-    let caller = |who, address: &crate::neighbours::caller::Address, read| {
-        Caller::new(who, address.clone(), read, settings.retry, metrics.clone())
-    };
-    let read = settings.read_timeout;
-    Ok(Neighbours {
-        monitor: Arc::new(CollectionsMonitor::new(caller(
-            Neighbour::CollectionsMonitor,
-            &settings.monitor,
-            read,
-        )?)),
-        sms_agent: Arc::new(SmsAgent::new(
-            caller(Neighbour::SmsAgent, &settings.sms_agent, read)?,
-            settings.agent.clone(),
-        )),
-        notifications: Arc::new(Notifications::new(
-            caller(
-                Neighbour::NotificationService,
-                &settings.notifications,
-                Duration::from_secs(10),
-            )?,
-            settings.notification.clone(),
-        )),
-        model: Arc::new(Model::new(settings.model.clone(), metrics.clone())?),
-    })
 }

@@ -32,6 +32,16 @@ begin
 end
 $$;
 
+-- The sweep has to see how old the oldest transaction is, whoever runs it. Where an administrator may
+-- not grant this, all replicas must use one login: those of one login see each other.
+do $$
+begin
+    grant pg_read_all_stats to orchestrator_service, orchestrator_ops;
+exception when insufficient_privilege or internal_error then
+    raise notice 'pg_read_all_stats cannot be granted here: let all replicas use one login';
+end
+$$;
+
 grant usage, create on schema public to orchestrator_migrator;
 grant usage on schema public to orchestrator_service, orchestrator_ops;
 do $$
@@ -67,6 +77,8 @@ declare
         ['relay_missing',           'select, insert, delete'],
         ['relay_queue',             'select, insert, update, delete'],
         ['stream_epochs',           'select, insert'],
+        ['sweep',                   'select, update'],
+        ['unfinished_events',       'select, insert, update, delete'],
         ['workflow_steps',          'select, insert']
     ];
     pair text[];

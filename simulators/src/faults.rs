@@ -63,6 +63,33 @@ pub enum Fault {
         #[serde(default = "yes")]
         effect: bool,
     },
+    /// The usual status and nothing else.
+    EmptyBody {
+        #[serde(default = "yes")]
+        effect: bool,
+    },
+    /// The usual status, and JSON without end: this many bytes of it.
+    HugeBody {
+        bytes: usize,
+        #[serde(default = "yes")]
+        effect: bool,
+    },
+    /// The usual answer with every value of another type than usual.
+    WrongTypes {
+        #[serde(default = "yes")]
+        effect: bool,
+    },
+    /// This status with a web page, as a proxy in the way would answer.
+    ErrorPage {
+        status: u16,
+        #[serde(default)]
+        effect: bool,
+    },
+    /// 307 to somewhere else.
+    Redirect {
+        #[serde(default)]
+        effect: bool,
+    },
     /// The SMS Agent's error envelope. A `permanent` one mirrors `status_code`, others are 502.
     ProviderFailure {
         category: String,
@@ -95,6 +122,11 @@ impl Fault {
             Self::MalformedJson { .. } => "malformed_json",
             Self::WrongContentType { .. } => "wrong_content_type",
             Self::SlowBody { .. } => "slow_body",
+            Self::EmptyBody { .. } => "empty_body",
+            Self::HugeBody { .. } => "huge_body",
+            Self::WrongTypes { .. } => "wrong_types",
+            Self::ErrorPage { .. } => "error_page",
+            Self::Redirect { .. } => "redirect",
             Self::ProviderFailure { .. } => "provider_failure",
             Self::Crash { .. } => "crash",
         }
@@ -109,6 +141,11 @@ impl Fault {
             | Self::MalformedJson { effect }
             | Self::WrongContentType { effect }
             | Self::SlowBody { effect, .. }
+            | Self::EmptyBody { effect }
+            | Self::HugeBody { effect, .. }
+            | Self::WrongTypes { effect }
+            | Self::ErrorPage { effect, .. }
+            | Self::Redirect { effect }
             | Self::ProviderFailure { effect, .. }
             | Self::Crash { effect } => *effect,
         }

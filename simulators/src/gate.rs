@@ -200,6 +200,29 @@ fn spoiled(call: &Call, fault: Option<&Fault>, usual: Option<Answer>) -> Outcome
             "text/html; charset=utf-8",
             Bytes::from_static(b"<!DOCTYPE html><html><body>Please stand by</body></html>"),
         ),
+        Some(Fault::EmptyBody { .. }) => Answer {
+            body: Bytes::new(),
+            ..usual
+        },
+        Some(Fault::HugeBody { bytes, .. }) => Answer {
+            body: format!("{{\"filler\": \"{}\"}}", "x".repeat(*bytes)).into(),
+            ..usual
+        },
+        Some(Fault::WrongTypes { .. }) => {
+            let usual_body = serde_json::from_slice(&usual.body).unwrap_or_default();
+            Answer::json(usual.status.as_u16(), &of_other_types(usual_body))
+        }
+        Some(Fault::ErrorPage { status, .. }) => Answer::bytes(
+            *status,
+            "text/html; charset=utf-8",
+            Bytes::from_static(b"<html><body><h1>Bad gateway</h1></body></html>"),
+        ),
+        Some(Fault::Redirect { .. }) => {
+            let mut answer = Answer::text(307, "");
+            let elsewhere = HeaderValue::from_static("/elsewhere");
+            answer.headers.push((header::LOCATION, elsewhere));
+            answer
+        }
         Some(Fault::ProviderFailure {
             category,
             status_code,
@@ -245,6 +268,19 @@ fn spoiled(call: &Call, fault: Option<&Fault>, usual: Option<Answer>) -> Outcome
         }
     };
     Outcome::Answered(answer)
+}
+
+/// Keys stay; what was text is a list, what was a number or yes or no is an object.
+fn of_other_types(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, of_other_types(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(of_other_types).collect(),
+        Value::String(text) => json!([text]),
+        other => json!({ "value": other }),
+    }
 }
 
 fn respond(answer: Answer) -> Response<Body> {

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
-use axum::Extension;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, Query as RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::{Json, Response};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::call::{Actor, Body, Call, Id, OptionalBody};
 use super::command::{PATIENCE, render};
 use super::query::Query;
-use super::request::{About, manager};
+use super::request::About;
+use super::schema::approvals::{
+    Approval, ApprovalInFull, ApprovalQuery, ClaimAnswer, ClaimRequest, DecisionAnswer,
+    DecisionRequest,
+};
+use super::schema::{Page, Paging};
 use super::{ApiError, Bridge};
 use crate::domain::{Cents, Confidence, DraftId, EventId, Finding, Phone};
 use crate::engine::answers::{self, stamp};
@@ -21,14 +23,26 @@ use crate::store::deliveries::{self, Delivery};
 use crate::store::drafts::{self, Draft, DraftFilter};
 use crate::store::{audit, drafts::of_workflow};
 
-pub(super) async fn decide(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let mut command = ApprovalDecided::parse(&Fields::from_json(&body?)?, bridge.received())?;
-    command.manager_id = command.manager_id.or(manager(&headers));
+/// Decides about a draft. Exactly one decision wins.
+#[utoipa::path(
+    post, path = "/orchestrate/approve-response", tag = "Approvals",
+    request_body = DecisionRequest,
+    responses(
+        (status = 200, description = "Decided, or decided so before", body = DecisionAnswer),
+        (status = 400, description = "The fields do not fit together"),
+        (status = 404, description = "No such draft, or none that waits"),
+        (status = 409, description = "Decided otherwise, superseded, claimed, or not to be texted: `details.reason`"),
+        (status = 502, description = "The SMS Agent refused the text for good; the decision stays")
+    )
+)]
+pub(super) async fn decide(call: Call, Body(fields): Body) -> Result<Response, ApiError> {
+    let Call {
+        bridge,
+        about,
+        actor,
+    } = call;
+    let mut command = ApprovalDecided::parse(&fields, bridge.received())?;
+    actor.settle(&mut command.manager_id, &mut command.notes);
     let mut sent = bridge.send(&command, &about, &[])?;
     match sent.answer(PATIENCE).await? {
         Some(answer) => render(answer.status, answer.body),
@@ -60,44 +74,68 @@ async fn decided_meanwhile(
     render(status, body)
 }
 
+/// Says that a manager works on a draft, for five minutes.
+#[utoipa::path(
+    post, path = "/orchestrate/approvals/{id}/claim", tag = "Approvals",
+    params(("id" = String, Path, min_length = 1)),
+    request_body = Option<ClaimRequest>,
+    responses(
+        (status = 200, description = "Claimed", body = ClaimAnswer),
+        (status = 404, description = "No such draft"),
+        (status = 409, description = "Another manager works on it, or it is decided")
+    )
+)]
 pub(super) async fn claim(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    call: Call,
+    Id(id): Id,
+    OptionalBody(fields): OptionalBody,
 ) -> Result<Response, ApiError> {
-    let fields = with_manager(&id?, &body?, &headers)?;
-    let asked = ClaimRequested::parse(&fields, bridge.received())?;
-    bridge.command(&asked, &about).await
+    let fields = with_manager(fields, &id, &call.actor);
+    let asked = ClaimRequested::parse(&fields, call.bridge.received())?;
+    call.command(&asked).await
 }
 
+/// Gives a claimed draft back.
+#[utoipa::path(
+    post, path = "/orchestrate/approvals/{id}/release", tag = "Approvals",
+    params(("id" = String, Path, min_length = 1)),
+    request_body = Option<ClaimRequest>,
+    responses(
+        (status = 200, description = "Given back", body = ClaimAnswer),
+        (status = 404, description = "No such draft"),
+        (status = 409, description = "Another manager works on it, or it is decided")
+    )
+)]
 pub(super) async fn release(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    call: Call,
+    Id(id): Id,
+    OptionalBody(fields): OptionalBody,
 ) -> Result<Response, ApiError> {
-    let fields = with_manager(&id?, &body?, &headers)?;
-    let asked = ReleaseRequested::parse(&fields, bridge.received())?;
-    bridge.command(&asked, &about).await
+    let fields = with_manager(fields, &id, &call.actor);
+    let asked = ReleaseRequested::parse(&fields, call.bridge.received())?;
+    call.command(&asked).await
 }
 
 /// A body that names the item of the path and whoever asks.
-fn with_manager(id: &str, body: &[u8], headers: &HeaderMap) -> Result<Fields, ApiError> {
-    let fields = Fields::from_optional_json(body)?.with_id("response_queue_id", id);
+fn with_manager(fields: Fields, id: &str, actor: &Actor) -> Fields {
     let named = fields.text(&["manager_id", "claimed_by", "approver_id"], 100);
-    let by = named.or(manager(headers));
-    let by = by.unwrap_or_else(|| "dashboard".to_owned());
-    Ok(fields.with_id("manager_id", &by))
+    let by = actor.or(named).unwrap_or_else(|| "dashboard".to_owned());
+    fields
+        .with_id("response_queue_id", id)
+        .with_id("manager_id", &by)
 }
 
+/// Drafts, and what became of them.
+#[utoipa::path(
+    get, path = "/orchestrate/approvals", tag = "Approvals",
+    params(ApprovalQuery, Paging),
+    responses((status = 200, description = "A page", body = Page<Approval>))
+)]
 pub(super) async fn list(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let filter = filter(parameters)?;
+    let filter = filter(&query)?;
     let (page, total) = drafts::list(&bridge.db, &filter).await?;
     let ids: Vec<_> = page.iter().map(|draft| draft.id.0).collect();
     let sent: HashMap<DraftId, Delivery> = deliveries::of_drafts(&bridge.db, &ids)
@@ -117,8 +155,7 @@ pub(super) async fn list(
     )))
 }
 
-fn filter(parameters: HashMap<String, String>) -> Result<DraftFilter, ApiError> {
-    let query = Query::new(parameters);
+fn filter(query: &Query) -> Result<DraftFilter, ApiError> {
     let statuses = [
         "pending",
         "approved",
@@ -158,11 +195,16 @@ fn filter(parameters: HashMap<String, String>) -> Result<DraftFilter, ApiError> 
     Ok(filter)
 }
 
-pub(super) async fn one(
-    State(bridge): State<Bridge>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Value>, ApiError> {
-    let Path(id) = id?;
+/// A draft, with what the model saw and what was decided.
+#[utoipa::path(
+    get, path = "/orchestrate/approvals/{id}", tag = "Approvals",
+    params(("id" = String, Path, min_length = 1)),
+    responses(
+        (status = 200, description = "The draft", body = ApprovalInFull),
+        (status = 404, description = "No such draft")
+    )
+)]
+pub(super) async fn one(State(bridge): State<Bridge>, Id(id): Id) -> Result<Json<Value>, ApiError> {
     let draft = match DraftId::parse(&id) {
         Some(id) => drafts::with_id(&bridge.db, id).await?,
         None => None,

@@ -2,15 +2,11 @@
 //!
 //! Each is a decision of its own: one that is refused does not touch the others.
 
-use axum::Extension;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
 use axum::response::Json;
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::request::{About, manager};
+use super::call::{Body, Call};
+use super::schema::approvals::{BulkAnswer, BulkRequest};
 use super::{ApiError, Bridge};
 use crate::domain::ConversationId;
 use crate::events::{ApprovalDecided, DecisionAction, Fields};
@@ -22,25 +18,27 @@ const MOST: usize = 100;
 /// A decision, or why there is none.
 type Wanted = (Value, Result<ApprovalDecided, Value>);
 
-pub(super) async fn decide(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, ApiError> {
-    let (by, asked) = read(&body?, &bridge)?;
-    let by = by.or(manager(&headers));
+/// Decides about many drafts. One that is refused does not touch the others.
+#[utoipa::path(
+    post, path = "/orchestrate/approvals/bulk", tag = "Approvals",
+    request_body = BulkRequest,
+    responses((status = 200, description = "A result for each", body = BulkAnswer))
+)]
+pub(super) async fn decide(call: Call, Body(fields): Body) -> Result<Json<Value>, ApiError> {
+    let (by, asked) = read(&fields, &call.bridge)?;
     let wanted = match asked {
         Asked::Decisions(wanted) => wanted,
-        Asked::Conversations(wanted) => waiting_in(wanted, &bridge).await?,
+        Asked::Conversations(wanted) => waiting_in(wanted, &call.bridge).await?,
     };
     let asks = wanted.into_iter().map(|(named, decision)| {
-        let (bridge, about, by) = (&bridge, &about, by.clone());
+        let (call, by) = (&call, by.clone());
         async move {
             let (status, body) = match decision {
                 Ok(mut decision) => {
                     decision.manager_id = decision.manager_id.or(by);
-                    match bridge.outcome(&decision, about).await {
+                    let (named, note) = (&mut decision.manager_id, &mut decision.notes);
+                    call.actor.settle(named, note);
+                    match call.outcome(&decision).await {
                         Ok(outcome) => outcome,
                         Err(_) => (503, json!({ "may_still_be_processed": true })),
                     }
@@ -58,7 +56,7 @@ pub(super) async fn decide(
         "succeeded": done,
         "failed": results.len() - done,
         "results": results,
-        "correlation_id": about.correlation_id,
+        "correlation_id": call.about.correlation_id,
     })))
 }
 
@@ -75,12 +73,11 @@ struct Conversations {
     notes: Option<String>,
 }
 
-fn read(body: &[u8], bridge: &Bridge) -> Result<(Option<String>, Asked), ApiError> {
-    let fields = Fields::from_json(body)?;
+fn read(fields: &Fields, bridge: &Bridge) -> Result<(Option<String>, Asked), ApiError> {
     let by = fields.text(&["manager_id", "approved_by"], 100);
     let asked = match fields.raw(&["decisions"]) {
-        Some(listed) => Asked::Decisions(one_by_one(&fields, bridge, listed)?),
-        None => Asked::Conversations(by_conversation(&fields)?),
+        Some(listed) => Asked::Decisions(one_by_one(fields, bridge, listed)?),
+        None => Asked::Conversations(by_conversation(fields)?),
     };
     Ok((by, asked))
 }

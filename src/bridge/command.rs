@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::context::PublishError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
@@ -120,7 +121,7 @@ pub(super) struct Command {
     /// Its event: what the database knows it by.
     pub event: EventId,
     slot: Slot,
-    published: tokio::task::JoinHandle<Result<(), String>>,
+    published: tokio::task::JoinHandle<Result<(), NotTaken>>,
 }
 
 /// A consumer's answer as an HTTP response.
@@ -142,16 +143,6 @@ impl Bridge {
     }
 
     /// Publishes a command and waits for its outcome.
-    pub(super) async fn command<E: Event>(
-        &self,
-        body: &E,
-        about: &About,
-    ) -> Result<Response, ApiError> {
-        let (status, body) = self.outcome(body, about).await?;
-        render(status, body)
-    }
-
-    /// As [`Self::command`], for an endpoint with something to add.
     pub(super) async fn outcome<E: Event>(
         &self,
         body: &E,
@@ -202,8 +193,8 @@ impl Bridge {
             let sent = jetstream
                 .publish_with_headers(subject, headers, Bytes::from(body))
                 .await;
-            let ack = sent.map_err(|error| error.to_string())?;
-            ack.await.map(|_| ()).map_err(|error| error.to_string())
+            let ack = sent.map_err(|error| NotTaken::of(&error))?;
+            ack.await.map(|_| ()).map_err(|error| NotTaken::of(&error))
         });
         Ok(Command {
             event,
@@ -233,14 +224,41 @@ impl Command {
     }
 }
 
-fn refused(published: Result<Result<(), String>, tokio::task::JoinError>) -> Result<(), ApiError> {
+/// The stream has not acknowledged a command.
+#[derive(Debug)]
+enum NotTaken {
+    /// It said no: it is full, most likely. Nothing was stored.
+    Refused(String),
+    /// It said nothing; what the client has buffered may still arrive.
+    Unclear(String),
+}
+
+impl NotTaken {
+    fn of(error: &PublishError) -> Self {
+        let said = std::error::Error::source(error);
+        match said.and_then(|said| said.downcast_ref::<async_nats::jetstream::Error>()) {
+            Some(said) => Self::Refused(said.to_string()),
+            None => Self::Unclear(error.to_string()),
+        }
+    }
+}
+
+fn refused(
+    published: Result<Result<(), NotTaken>, tokio::task::JoinError>,
+) -> Result<(), ApiError> {
     match published {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the stream did not take a command");
+        Ok(Err(NotTaken::Refused(error))) => {
+            tracing::warn!(error, "the stream refused a command");
+            Err(ApiError::unavailable(
+                "The message stream is full; nothing was stored",
+                json!({ "may_still_be_processed": false }),
+            ))
+        }
+        Ok(Err(NotTaken::Unclear(error))) => {
+            tracing::warn!(error, "the stream did not take a command");
             Err(ApiError::unavailable(
                 "The message stream does not take requests",
-                // What the client has buffered may still arrive.
                 json!({ "may_still_be_processed": true }),
             ))
         }

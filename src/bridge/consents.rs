@@ -1,41 +1,47 @@
 //! Who may be texted: `GET` and `POST /orchestrate/consents`, `/orchestrate/holds` and
 //! `POST /orchestrate/holds/{id}/lift` (`docs/consents-and-holds.md`).
 
-use std::collections::HashMap;
-
-use axum::Extension;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, Query as RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::{Json, Response};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::query::Query;
-use super::request::{About, manager};
+use super::call::{Body, Call, Id};
+use super::query::{Query, page};
+use super::schema::consents::{
+    self as schema, ConsentAnswer, ConsentInFull, ConsentQuery, ConsentRequest, HoldAnswer,
+    HoldQuery, HoldRequest, LiftAnswer, LiftRequest,
+};
+use super::schema::{Page, Paging};
 use super::{ApiError, Bridge};
 use crate::domain::{HoldKind, Phone};
 use crate::engine::answers::{self, stamp};
-use crate::events::{ConsentEntered, Fields, HoldRequested, LiftRequested};
+use crate::events::{ConsentEntered, HoldRequested, LiftRequested};
 use crate::store::consents::{self, Consent, ConsentFilter};
 use crate::store::holds::{self, HoldFilter};
 
-pub(super) async fn enter(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let mut command = ConsentEntered::parse(&Fields::from_json(&body?)?, bridge.received())?;
-    command.manager_id = command.manager_id.or_else(|| manager(&headers));
-    bridge.command(&command, &about).await
+/// Enters that a number opted out, or in.
+#[utoipa::path(
+    post, path = "/orchestrate/consents", tag = "Consents and holds",
+    request_body = ConsentRequest,
+    responses((status = 200, description = "Entered", body = ConsentAnswer))
+)]
+pub(super) async fn enter(call: Call, Body(fields): Body) -> Result<Response, ApiError> {
+    let mut command = ConsentEntered::parse(&fields, call.bridge.received())?;
+    call.actor
+        .settle(&mut command.manager_id, &mut command.note);
+    call.command(&command).await
 }
 
+/// Numbers, and whether they may be texted.
+#[utoipa::path(
+    get, path = "/orchestrate/consents", tag = "Consents and holds",
+    params(ConsentQuery, Paging),
+    responses((status = 200, description = "A page", body = Page<schema::Consent>))
+)]
 pub(super) async fn list(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = Query::new(parameters);
     let status = query.one_of("status", "all", &["opted_out", "opted_in", "all"]);
     let (limit, offset) = query.page();
     let filter = ConsentFilter {
@@ -49,17 +55,24 @@ pub(super) async fn list(
         offset,
     };
     query.finish()?;
-    let (page, total) = consents::list(&bridge.db, &filter).await?;
-    let items = page.iter().map(item).collect();
-    Ok(Json(paged(items, total, limit, offset)))
+    let (found, total) = consents::list(&bridge.db, &filter).await?;
+    let items = found.iter().map(item).collect();
+    Ok(Json(page(items, total, limit, offset)))
 }
 
 /// One number with everything ever said about it.
+#[utoipa::path(
+    get, path = "/orchestrate/consents/{number}", tag = "Consents and holds",
+    params(("number" = String, Path, min_length = 1)),
+    responses(
+        (status = 200, description = "The number", body = ConsentInFull),
+        (status = 404, description = "Nothing is known about it")
+    )
+)]
 pub(super) async fn one(
     State(bridge): State<Bridge>,
-    number: Result<Path<String>, PathRejection>,
+    Id(number): Id,
 ) -> Result<Json<Value>, ApiError> {
-    let Path(number) = number?;
     let unknown = || ApiError::not_found("Nothing is known about this number", json!({}));
     let phone = Phone::parse(&number).map_err(|_| unknown())?;
     let filter = ConsentFilter {
@@ -68,8 +81,8 @@ pub(super) async fn one(
         limit: 1,
         offset: 0,
     };
-    let (page, _) = consents::list(&bridge.db, &filter).await?;
-    let mut body = page.first().map(item).ok_or_else(unknown)?;
+    let (found, _) = consents::list(&bridge.db, &filter).await?;
+    let mut body = found.first().map(item).ok_or_else(unknown)?;
     body["history"] = json!(consents::history(&bridge.db, phone.as_str()).await?);
     Ok(Json(body))
 }
@@ -85,36 +98,47 @@ fn item(consent: &Consent) -> Value {
     })
 }
 
-pub(super) async fn hold(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let mut command = HoldRequested::parse(&Fields::from_json(&body?)?, bridge.received())?;
-    command.manager_id = command.manager_id.or_else(|| manager(&headers));
-    bridge.command(&command, &about).await
+/// Holds all texts to a number or a tenant.
+#[utoipa::path(
+    post, path = "/orchestrate/holds", tag = "Consents and holds",
+    request_body = HoldRequest,
+    responses((status = 200, description = "It stands, now or before", body = HoldAnswer))
+)]
+pub(super) async fn hold(call: Call, Body(fields): Body) -> Result<Response, ApiError> {
+    let mut command = HoldRequested::parse(&fields, call.bridge.received())?;
+    call.actor
+        .settle_reason(&mut command.manager_id, &mut command.reason);
+    call.command(&command).await
 }
 
-pub(super) async fn lift(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let Path(id) = id?;
-    let body = Fields::from_json(&body?)?.with_id("hold_id", &id);
-    let mut command = LiftRequested::parse(&body, bridge.received())?;
-    command.manager_id = command.manager_id.or_else(|| manager(&headers));
-    bridge.command(&command, &about).await
+/// Lifts a hold.
+#[utoipa::path(
+    post, path = "/orchestrate/holds/{id}/lift", tag = "Consents and holds",
+    params(("id" = String, Path, min_length = 1)),
+    request_body = LiftRequest,
+    responses(
+        (status = 200, description = "Lifted, now or before", body = LiftAnswer),
+        (status = 404, description = "No such hold")
+    )
+)]
+pub(super) async fn lift(call: Call, Id(id): Id, Body(fields): Body) -> Result<Response, ApiError> {
+    let fields = fields.with_id("hold_id", &id);
+    let mut command = LiftRequested::parse(&fields, call.bridge.received())?;
+    call.actor
+        .settle_reason(&mut command.manager_id, &mut command.reason);
+    call.command(&command).await
 }
 
+/// Holds.
+#[utoipa::path(
+    get, path = "/orchestrate/holds", tag = "Consents and holds",
+    params(HoldQuery, Paging),
+    responses((status = 200, description = "A page", body = Page<schema::Hold>))
+)]
 pub(super) async fn holds(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = Query::new(parameters);
     let status = query.one_of("status", "active", &["active", "lifted", "all"]);
     let kinds: Vec<&str> = HoldKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let kind = query.text("kind").map(|_| query.one_of("kind", "", &kinds));
@@ -132,9 +156,9 @@ pub(super) async fn holds(
         offset,
     };
     query.finish()?;
-    let (page, total) = holds::list(&bridge.db, &filter).await?;
-    let items = page.iter().map(answers::hold).collect();
-    Ok(Json(paged(items, total, limit, offset)))
+    let (found, total) = holds::list(&bridge.db, &filter).await?;
+    let items = found.iter().map(answers::hold).collect();
+    Ok(Json(page(items, total, limit, offset)))
 }
 
 fn phone(query: &Query) -> Option<String> {
@@ -146,15 +170,4 @@ fn phone(query: &Query) -> Option<String> {
             None
         }
     }
-}
-
-fn paged(items: Vec<Value>, total: i64, limit: i64, offset: i64) -> Value {
-    let shown = i64::try_from(items.len()).unwrap_or(i64::MAX);
-    json!({
-        "items": items,
-        "total": total,
-        "limit": limit,
-        "offset": offset,
-        "has_more": offset.saturating_add(shown) < total,
-    })
 }

@@ -17,12 +17,11 @@ mod filter;
 mod position;
 mod reader;
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query as RawQuery, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -34,6 +33,7 @@ use self::filter::Filter;
 use self::position::After;
 use self::reader::Reader;
 use super::query::Query;
+use super::schema::workflows::FeedQuery;
 use super::{ApiError, Bridge};
 use crate::config::Env;
 
@@ -83,12 +83,19 @@ impl Feeds {
     }
 }
 
+/// The story as it happens, as server-sent events.
+///
+/// An event's `event:` is its subject, its `data:` a CloudEvent, its `id:` a place to come back to with `Last-Event-ID`. An event `gap` says that something is missing.
+#[utoipa::path(
+    get, path = "/orchestrate/events", tag = "Texts",
+    params(FeedQuery, ("Last-Event-ID" = Option<String>, Header)),
+    responses((status = 200, description = "Events, until either side ends", body = String, content_type = "text/event-stream"))
+)]
 pub(super) async fn events(
     State(bridge): State<Bridge>,
     headers: HeaderMap,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Response, ApiError> {
-    let query = Query::new(parameters);
     let filter = Filter::read(&query);
     query.finish()?;
     let last_seen = headers

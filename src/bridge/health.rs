@@ -1,14 +1,16 @@
 //! Health and readiness (`http-api.md` §1).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::extract::{Query as RawQuery, State};
+use axum::extract::State;
 use axum::response::{Json, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::query::Query;
+use super::schema::health::{
+    Alive, Dependencies, DependenciesQuery, Detailed, Health, NotReady, Ready,
+};
 use super::{ApiError, Bridge};
 use crate::engine::answers::stamp;
 use crate::events::Neighbour;
@@ -43,7 +45,11 @@ impl Condition {
     }
 }
 
-/// 200 while the process can answer; asks nobody.
+/// Whether the process is alive, and all there. Asks nobody.
+#[utoipa::path(
+    get, path = "/health", tag = "Health",
+    responses((status = 200, description = "It can answer", body = Health))
+)]
 pub(super) async fn health(State(bridge): State<Bridge>) -> Json<Value> {
     let health = &bridge.health;
     let status = match health.is_degraded() {
@@ -54,7 +60,12 @@ pub(super) async fn health(State(bridge): State<Bridge>) -> Json<Value> {
         "database": if health.database() { "healthy" } else { "unhealthy" },
         "openai": if bridge.model_configured { "configured" } else { "not_configured" },
     });
-    Json(body(&bridge, status, &checks))
+    let mut body = body(&bridge, status, &checks);
+    let circuits = bridge.circuits.iter().map(|circuit| circuit.view());
+    body["circuits"] = circuits
+        .map(|c| (c.name.as_str().to_owned(), json!(c.state)))
+        .collect();
+    Json(body)
 }
 
 fn body(bridge: &Bridge, status: &str, checks: &Value) -> Value {
@@ -68,8 +79,12 @@ fn body(bridge: &Bridge, status: &str, checks: &Value) -> Value {
     })
 }
 
-/// 200, with everything that is known inside. Asks the neighbours at most every ten seconds; the
-/// rest was found in the background.
+/// Everything that is known inside. Asks the neighbours at most every ten seconds; the rest was
+/// found in the background.
+#[utoipa::path(
+    get, path = "/health/detailed", tag = "Health",
+    responses((status = 200, description = "What is known", body = Detailed))
+)]
 pub(super) async fn detailed(State(bridge): State<Bridge>) -> Json<Value> {
     let report = bridge.watching.dependencies.report().await;
     let seen = bridge.watching.backlog.seen();
@@ -143,10 +158,11 @@ fn memory_check() -> (Condition, Value) {
 }
 
 fn details(bridge: &Bridge, report: &Report, seen: Option<&Seen>, now: DateTime<Utc>) -> Value {
-    let circuits: Map<String, Value> = report
-        .services
+    let circuits: Map<String, Value> = bridge
+        .circuits
         .iter()
-        .map(|s| (s.who.as_str().to_owned(), json!(s.circuit.as_str())))
+        .map(|circuit| circuit.view())
+        .map(|c| (c.name.as_str().to_owned(), json!(c.state)))
         .collect();
     let stages: Map<String, Value> = seen
         .map(|seen| seen.lags.as_slice())
@@ -168,7 +184,10 @@ fn details(bridge: &Bridge, report: &Report, seen: Option<&Seen>, now: DateTime<
         json!({ "depth": queue.depth, "oldest_age_seconds": age })
     };
     json!({
-        "authentication": bridge.settings.authentication(),
+        "authentication": match bridge.settings.auth.enabled {
+            true => "on",
+            false => "off",
+        },
         "database": {
             "response_time_ms": millis(report.database_took),
             "connections": bridge.db.size(),
@@ -187,12 +206,15 @@ fn details(bridge: &Bridge, report: &Report, seen: Option<&Seen>, now: DateTime<
     })
 }
 
-/// Always 200; at most as long as a probe takes.
+/// Who answers and who does not. Takes as long as a probe at most, and asks at most every ten seconds.
+#[utoipa::path(
+    get, path = "/health/dependencies", tag = "Health", params(DependenciesQuery),
+    responses((status = 200, description = "Whoever is down", body = Dependencies))
+)]
 pub(super) async fn dependencies(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = Query::new(parameters);
     let dashboard = query.one_of("format", "json", &["json", "dashboard"]) == "dashboard";
     query.finish()?;
     let report = bridge.watching.dependencies.report().await;
@@ -246,10 +268,35 @@ fn millis(took: Duration) -> f64 {
     (took.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
+/// Whether traffic should come here.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "Health",
+    responses(
+        (status = 200, description = "It should", body = Ready),
+        (status = 503, description = "It should not, and why", body = NotReady)
+    )
+)]
 pub(super) async fn ready(State(bridge): State<Bridge>) -> Response {
     sidecar::readiness(&bridge.health)
 }
 
+/// As `/health/ready`.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Health",
+    responses(
+        (status = 200, description = "It should", body = Ready),
+        (status = 503, description = "It should not, and why", body = NotReady)
+    )
+)]
+pub(super) async fn readyz(State(bridge): State<Bridge>) -> Response {
+    sidecar::readiness(&bridge.health)
+}
+
+/// Whether the process is alive.
+#[utoipa::path(
+    get, path = "/livez", tag = "Health",
+    responses((status = 200, description = "It is", body = Alive))
+)]
 pub(super) async fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }

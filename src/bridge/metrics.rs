@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Query as RawQuery, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use super::query::Query;
+use super::schema::health::{FiguresAnswer, FiguresQuery};
 use super::{ApiError, Bridge};
 use crate::engine::answers::{Problem, stamp};
 use crate::events::time;
@@ -22,7 +23,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Answers kept, one per question. Whoever asks more different questions waits for the database.
 const KEPT: usize = 32;
 /// Years of history are slow to count, and nobody waits longer.
-const PATIENCE: &str = "set local statement_timeout = '10s'";
+const PATIENCE: &str = "set local statement_timeout = '7s'";
 
 /// Figures computed a moment ago. The lock is held while they are computed: a flood of the same
 /// question costs one computation, and two of different questions take turns.
@@ -90,11 +91,20 @@ fn range(name: &str, what: &str) -> ApiError {
     .into()
 }
 
+/// Figures over the last hour, today and a time of one's choice.
+#[utoipa::path(
+    get, path = "/orchestrate/metrics", tag = "Health", params(FiguresQuery),
+    responses(
+        (status = 200, description = "The figures", content(
+            (FiguresAnswer = "application/json"), (String = "text/plain; version=0.0.4")
+        )),
+        (status = 400, description = "No range of time")
+    )
+)]
 pub(super) async fn figures(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Response, ApiError> {
-    let query = Query::new(parameters);
     let format = query.one_of("format", "json", &["json", "dashboard", "prometheus"]);
     let asked = Asked::read(&query)?;
     if format == "prometheus" {
@@ -288,6 +298,11 @@ fn whole(millis: Option<f64>) -> i64 {
     whole
 }
 
+/// Metrics in the text format of Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Health",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain; version=0.0.4"))
+)]
 pub(super) async fn prometheus(State(bridge): State<Bridge>) -> Result<Response, ApiError> {
     let text = bridge
         .metrics

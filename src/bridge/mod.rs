@@ -4,18 +4,24 @@
 //! published straight to the subject has the same outcome as a request.
 
 mod approvals;
+pub mod auth;
 mod bulk;
+mod call;
 mod command;
 mod consents;
+pub mod docs;
+mod endpoints;
 mod escalations;
 mod feed;
 mod health;
+mod limits;
 mod metrics;
 mod plans;
 mod problem;
 mod query;
 mod request;
 mod retries;
+mod schema;
 mod sms;
 mod timeline;
 mod workflow;
@@ -26,17 +32,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
 use sqlx::PgPool;
 
+pub use auth::{AuthSettings, Tokens};
 pub use command::Waiting;
 pub use feed::{FeedSettings, Feeds};
+pub use limits::{LimitSettings, Limits};
 pub use metrics::Figures;
 pub use problem::ApiError;
 
 use crate::config::Env;
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
+use crate::listener::ListenerSettings;
+use crate::neighbours::Circuit;
 use crate::ops::Watching;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
@@ -56,17 +65,17 @@ pub struct BridgeSettings {
     pub max_retries: i32,
     /// Live feeds.
     pub feed: FeedSettings,
+    /// Tokens.
+    pub auth: AuthSettings,
+    /// How much.
+    pub limits: LimitSettings,
+    /// TLS and slow clients.
+    pub listener: ListenerSettings,
 }
 
 impl BridgeSettings {
     /// Reads the bridge's variables.
     pub fn read(env: &Env) -> Self {
-        if env.boolean("AUTH_ENABLED", true) {
-            env.fault(
-                "AUTH_ENABLED",
-                "is true, but this version cannot check tokens yet: set AUTH_ENABLED=false, and only on a private network",
-            );
-        }
         Self {
             host: env.text("HOST", "::"),
             port: env.number("PORT", 8000),
@@ -74,13 +83,10 @@ impl BridgeSettings {
             accept_timeout: env.millis("ACCEPT_TIMEOUT_MS", 5000),
             max_retries: env.number("MAX_WORKFLOW_RETRIES", 3),
             feed: FeedSettings::read(env),
+            auth: AuthSettings::read(env),
+            limits: LimitSettings::read(env),
+            listener: ListenerSettings::read(env),
         }
-    }
-
-    /// Whether callers have to say who they are, for `/health/detailed`.
-    pub fn authentication(&self) -> &'static str {
-        // Nothing else starts yet, see `read`.
-        "off"
     }
 }
 
@@ -95,6 +101,10 @@ pub struct Bridge {
     pub waiting: Waiting,
     /// For watching.
     pub feeds: Feeds,
+    /// For knowing who calls.
+    pub tokens: Tokens,
+    /// For refusing.
+    pub limits: Limits,
     /// What is known about ourselves.
     pub health: Arc<Health>,
     /// What is known about the neighbours and about what waits.
@@ -109,6 +119,8 @@ pub struct Bridge {
     pub settings: BridgeSettings,
     /// A model key is configured.
     pub model_configured: bool,
+    /// This process's circuits.
+    pub circuits: Vec<Arc<Circuit>>,
 }
 
 /// The largest request body (`http-api.md` §0.1).
@@ -116,86 +128,34 @@ const LARGEST_BODY: usize = 64 * 1024;
 
 /// All routes, also under `/api/v1`.
 pub fn router(bridge: Bridge) -> Router {
-    let routes = Router::new()
-        .route("/health", get(health::health))
-        .route("/health/detailed", get(health::detailed))
-        .route("/health/dependencies", get(health::dependencies))
-        .route("/health/ready", get(health::ready))
-        .route("/readyz", get(health::ready))
-        .route("/livez", get(health::livez))
-        .route("/orchestrate/sms-received", post(sms::received))
-        .route("/orchestrate/approve-response", post(approvals::decide))
-        .route("/orchestrate/approvals", get(approvals::list))
-        .route("/orchestrate/approvals/bulk", post(bulk::decide))
-        .route("/orchestrate/approvals/{id}", get(approvals::one))
-        .route("/orchestrate/approvals/{id}/claim", post(approvals::claim))
-        .route(
-            "/orchestrate/approvals/{id}/release",
-            post(approvals::release),
-        )
-        .route(
-            "/orchestrate/conversations/{conversation_id}/timeline",
-            get(timeline::timeline),
-        )
-        .route(
-            "/orchestrate/conversations/{conversation_id}/export",
-            get(timeline::export),
-        )
-        .route("/orchestrate/events", get(feed::events))
-        .route("/orchestrate/escalate", post(escalations::escalate))
-        .route("/escalations/trigger", post(escalations::trigger))
-        .route("/orchestrate/escalations", get(escalations::list))
-        .route("/orchestrate/escalations/{id}", get(escalations::one))
-        .route(
-            "/orchestrate/escalations/{id}/resolve",
-            post(escalations::resolve),
-        )
-        .route(
-            "/orchestrate/escalations/{id}/assign",
-            post(escalations::assign),
-        )
-        .route("/orchestrate/retry/{workflow_id}", post(retries::retry))
-        .route("/orchestrate/dead-letters", get(retries::list))
-        .route(
-            "/orchestrate/dead-letters/redrive",
-            post(retries::redrive_many),
-        )
-        .route("/orchestrate/dead-letters/{id}", get(retries::one))
-        .route(
-            "/orchestrate/dead-letters/{id}/redrive",
-            post(retries::redrive),
-        )
-        .route(
-            "/orchestrate/dead-letters/{id}/resolve",
-            post(retries::resolve),
-        )
-        .route("/orchestrate/payment-plan-detected", post(plans::detected))
-        .route("/orchestrate/payment-plans/{id}", get(plans::one_or_all))
-        .route(
-            "/orchestrate/workflow/{conversation_id}/status",
-            get(workflow::status),
-        )
-        .route(
-            "/orchestrate/consents",
-            get(consents::list).post(consents::enter),
-        )
-        .route("/orchestrate/consents/{number}", get(consents::one))
-        .route(
-            "/orchestrate/holds",
-            get(consents::holds).post(consents::hold),
-        )
-        .route("/orchestrate/holds/{id}/lift", post(consents::lift))
-        .route("/orchestrate/metrics", get(metrics::figures))
-        .route("/metrics", get(metrics::prometheus));
-    Router::new()
+    let routes = endpoints::routes();
+    let tls = bridge.settings.listener.tls.is_some();
+    let cors = bridge.settings.limits.cors();
+    let router = Router::new()
         .nest("/api/v1", routes.clone())
         .merge(routes)
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        // From here on upwards: who it is, whether there is room, what is measured.
+        .layer(middleware::from_fn_with_state(
+            bridge.clone(),
+            limits::admit,
+        ))
+        .layer(middleware::from_fn_with_state(
+            bridge.clone(),
+            auth::identify,
+        ))
         .layer(middleware::from_fn_with_state(
             bridge.clone(),
             request::about,
-        ))
+        ));
+    // Outside of all: a browser asks first without a token, and reads refusals too.
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router
+        .layer(middleware::from_fn_with_state(tls, limits::guard))
         .with_state(bridge)
 }

@@ -1,40 +1,45 @@
 //! `POST /orchestrate/payment-plan-detected` and `GET /orchestrate/payment-plans/{id}`
 //! (`http-api.md` §4).
 
-use std::collections::HashMap;
-
-use axum::Extension;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, Query as RawQuery, State};
+use axum::extract::State;
 use axum::response::{Json, Response};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::call::{Body, Call, Id};
 use super::query::Query;
-use super::request::About;
+use super::schema::Paging;
+use super::schema::plans::{PlanAnswer, PlanOrPlans, PlanRequest};
 use super::{ApiError, Bridge};
 use crate::domain::{ConversationId, PlanId};
 use crate::engine::answers;
-use crate::events::{Fields, PlanRequested};
+use crate::events::PlanRequested;
 use crate::store::{plans, workflows};
 
-pub(super) async fn detected(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let asked = PlanRequested::parse(&Fields::from_json(&body?)?, bridge.received())?;
-    bridge.command(&asked, &about).await
+/// Looks for a payment plan, and judges it by the rules.
+#[utoipa::path(
+    post, path = "/orchestrate/payment-plan-detected", tag = "Payment plans",
+    request_body = PlanRequest,
+    responses((status = 200, description = "The verdict, or that there is no plan", body = PlanAnswer))
+)]
+pub(super) async fn detected(call: Call, Body(fields): Body) -> Result<Response, ApiError> {
+    let asked = PlanRequested::parse(&fields, call.bridge.received())?;
+    call.command(&asked).await
 }
 
 /// A plan by its id, else the plans of a conversation.
+#[utoipa::path(
+    get, path = "/orchestrate/payment-plans/{id}", tag = "Payment plans",
+    params(("id" = String, Path, min_length = 1), Paging),
+    responses(
+        (status = 200, description = "The plan, or a page of plans", body = PlanOrPlans),
+        (status = 404, description = "Neither a plan nor a conversation")
+    )
+)]
 pub(super) async fn one_or_all(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
-    id: Result<Path<String>, PathRejection>,
+    Id(id): Id,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let Path(id) = id?;
-    let query = Query::new(parameters);
     let (limit, offset) = query.page();
     query.finish()?;
     if let Some(plan) = PlanId::parse(&id)

@@ -1,11 +1,12 @@
 //! The one HTTP error type (RFC 9457; `http-api.md` §0.5). Causes go to the log.
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::auth::{Access, TokenError};
 use super::request::About;
 use crate::engine::answers::Problem;
 use crate::events::Invalid;
@@ -16,7 +17,7 @@ pub struct ApiError {
     problem: Problem,
     /// A body that is finished already: an answer that came over NATS.
     ready: Option<Value>,
-    retry_after: Option<u32>,
+    headers: Vec<(HeaderName, String)>,
 }
 
 impl From<Problem> for ApiError {
@@ -24,7 +25,7 @@ impl From<Problem> for ApiError {
         Self {
             problem,
             ready: None,
-            retry_after: None,
+            headers: Vec::new(),
         }
     }
 }
@@ -109,11 +110,70 @@ impl ApiError {
             details,
             errors: Vec::new(),
         };
-        Self {
-            problem,
-            ready: None,
-            retry_after: Some(5),
-        }
+        Self::from(problem).with(header::RETRY_AFTER, "5".to_owned())
+    }
+
+    /// 401 with its challenge (RFC 6750 §3): whoever sent no token is told no error.
+    pub(super) fn unauthorized(why: TokenError) -> Self {
+        let challenge = match why {
+            TokenError::Missing => "Bearer".to_owned(),
+            why => format!("Bearer error=\"invalid_token\", error_description=\"{why}\""),
+        };
+        let title = "Not authenticated";
+        let error = problem(401, "unauthorized", title, "ORC_007", &why.to_string());
+        error.with(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// 403: a good token without the scope.
+    pub(super) fn forbidden(wanted: Access) -> Self {
+        let words = wanted.words();
+        let mut error = problem(
+            403,
+            "forbidden",
+            "Not allowed",
+            "ORC_007",
+            "The token does not have the scope for this",
+        );
+        error.problem.details = json!({ "scope": words });
+        error.with(
+            header::WWW_AUTHENTICATE,
+            format!("Bearer error=\"insufficient_scope\", scope=\"{words}\""),
+        )
+    }
+
+    /// 408: the body did not come.
+    pub(super) fn slow_body() -> Self {
+        let sentence = "The body did not arrive in time";
+        problem(
+            408,
+            "request-timeout",
+            "Request timeout",
+            "ORC_001",
+            sentence,
+        )
+    }
+
+    /// 429, and when there is room again.
+    pub(super) fn too_many(seconds: u64) -> Self {
+        let sentence = "Too many requests from this client";
+        let error = problem(
+            429,
+            "too-many-requests",
+            "Too many requests",
+            "ORC_010",
+            sentence,
+        );
+        error.with(header::RETRY_AFTER, seconds.max(1).to_string())
+    }
+
+    #[cfg(test)]
+    pub(super) fn status(&self) -> u16 {
+        self.problem.status
+    }
+
+    fn with(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     /// An error a consumer has written.
@@ -139,10 +199,10 @@ impl ApiError {
             body.to_string(),
         )
             .into_response();
-        if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
         }
         response
     }

@@ -1,26 +1,30 @@
 //! What every request has: a correlation id, a path, a place in the metrics.
+//! What handlers take from it is in `call.rs`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
-use axum::response::Response;
-
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
 use tracing::Span;
 
-use super::Bridge;
+use super::{ApiError, Bridge};
 use crate::engine::envelope::is_correlation_id;
 use crate::ops::trace;
 
 /// A request as its handlers and its errors see it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct About {
     /// The caller's, or a new one.
     pub correlation_id: String,
     /// For `instance` in errors.
     pub path: String,
 }
+
+/// How long a read may take: a little longer than one waits for a connection.
+const LONGEST_READ: Duration = Duration::from_secs(8);
 
 /// Finds or makes the correlation id, puts it on the answer, and measures.
 pub(super) async fn about(
@@ -65,9 +69,22 @@ pub(super) async fn about(
         route => trace::request(&method, route, &correlation_id),
     };
     let started = Instant::now();
-    let mut response = trace::within(incoming.as_deref(), span.clone(), next.run(request)).await;
+    // Who asks what the database knows is told within a time of ours that it cannot say. A command
+    // has a deadline of its own, and a feed has begun long before.
+    let reads = request.method() == Method::GET;
+    let handled = trace::within(incoming.as_deref(), span.clone(), next.run(request));
+    let mut response = match reads {
+        true => match tokio::time::timeout(LONGEST_READ, handled).await {
+            Ok(response) => response,
+            Err(_) => {
+                let detail = "The database does not answer in time";
+                ApiError::unavailable(detail, json!({})).into_response()
+            }
+        },
+        false => handled.await,
+    };
     span.record("status", response.status().as_u16());
-    if let Some(error) = response.extensions_mut().remove::<super::ApiError>() {
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         response = error.render(&about, bridge.clock.now());
     }
     bridge
@@ -79,10 +96,4 @@ pub(super) async fn about(
         response.headers_mut().insert("x-correlation-id", value);
     }
     response
-}
-
-/// Who acts, by the header `X-Manager-ID`; one of an odd length is nobody.
-pub(super) fn manager(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("x-manager-id")?.to_str().ok()?.trim();
-    (1..=100).contains(&id.len()).then(|| id.to_owned())
 }

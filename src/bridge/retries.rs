@@ -1,78 +1,108 @@
 //! `POST /orchestrate/retry/{workflow_id}` and `/orchestrate/dead-letters…` (`http-api.md` §7, §9).
 
-use std::collections::HashMap;
-
-use axum::Extension;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, Query as RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::{Json, Response};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::call::{Call, Id, OptionalBody};
 use super::query::{Query, page};
-use super::request::{About, manager};
+use super::schema::letters::{
+    DeadLetter, LetterQuery, LetterResolutionAnswer, LetterResolutionRequest, RedriveAnswer,
+    RedriveManyAnswer, RedriveManyRequest, RedriveRequest,
+};
+use super::schema::workflows::{RetryAnswer, RetryRequest};
+use super::schema::{Page, Paging};
 use super::{ApiError, Bridge};
 use crate::domain::{DeadLetterId, DraftId};
 use crate::engine::answers::stamp;
 use crate::events::{
-    Event, Fields, LetterResolutionRequested, RedriveRequested, ReplyApproved, RetryRequested,
+    Event, LetterResolutionRequested, RedriveRequested, ReplyApproved, RetryRequested,
 };
 use crate::store::dead_letters::{self, LetterFilter, StoredLetter};
 
 /// The most items of one request.
 const MOST: usize = 200;
 
+/// Tries a workflow again.
+#[utoipa::path(
+    post, path = "/orchestrate/retry/{workflow_id}", tag = "Retries",
+    params(("workflow_id" = String, Path, min_length = 1)),
+    request_body = Option<RetryRequest>,
+    responses(
+        (status = 200, description = "It has begun", body = RetryAnswer),
+        (status = 400, description = "Not in this state, not again, or not now: `details.reason`"),
+        (status = 404, description = "No such workflow")
+    )
+)]
 pub(super) async fn retry(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    call: Call,
+    Id(id): Id,
+    OptionalBody(fields): OptionalBody,
 ) -> Result<Response, ApiError> {
-    let Path(id) = id?;
-    let fields = Fields::from_optional_json(&body?)?.with_id("workflow_id", &id);
-    let mut asked = RetryRequested::parse(&fields, bridge.received())?;
-    asked.requested_by = asked.requested_by.or(manager(&headers));
-    bridge.command(&asked, &about).await
+    let fields = fields.with_id("workflow_id", &id);
+    let mut asked = RetryRequested::parse(&fields, call.bridge.received())?;
+    call.actor.settle(&mut asked.requested_by, &mut asked.notes);
+    call.command(&asked).await
 }
 
+/// Tries a dead letter again.
+#[utoipa::path(
+    post, path = "/orchestrate/dead-letters/{id}/redrive", tag = "Retries",
+    params(("id" = String, Path, min_length = 1)),
+    request_body = Option<RedriveRequest>,
+    responses(
+        (status = 200, description = "On its way", body = RedriveAnswer),
+        (status = 404, description = "No such dead letter"),
+        (status = 409, description = "Not open, cannot be tried again, or might text the tenant twice")
+    )
+)]
 pub(super) async fn redrive(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    call: Call,
+    Id(id): Id,
+    OptionalBody(fields): OptionalBody,
 ) -> Result<Response, ApiError> {
-    let Path(id) = id?;
-    let fields = Fields::from_optional_json(&body?)?.with_id("dead_letter_id", &id);
-    let mut asked = RedriveRequested::parse(&fields, bridge.received())?;
-    asked.requested_by = asked.requested_by.or(manager(&headers));
-    bridge.command(&asked, &about).await
+    let fields = fields.with_id("dead_letter_id", &id);
+    let mut asked = RedriveRequested::parse(&fields, call.bridge.received())?;
+    call.actor
+        .settle(&mut asked.requested_by, &mut asked.reason);
+    call.command(&asked).await
 }
 
+/// Says that a dead letter was dealt with otherwise.
+#[utoipa::path(
+    post, path = "/orchestrate/dead-letters/{id}/resolve", tag = "Retries",
+    params(("id" = String, Path, min_length = 1)),
+    request_body = Option<LetterResolutionRequest>,
+    responses(
+        (status = 200, description = "Resolved, now or before", body = LetterResolutionAnswer),
+        (status = 404, description = "No such dead letter"),
+        (status = 409, description = "It was tried again")
+    )
+)]
 pub(super) async fn resolve(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    call: Call,
+    Id(id): Id,
+    OptionalBody(fields): OptionalBody,
 ) -> Result<Response, ApiError> {
-    let Path(id) = id?;
-    let fields = Fields::from_optional_json(&body?)?.with_id("dead_letter_id", &id);
-    let mut asked = LetterResolutionRequested::parse(&fields, bridge.received())?;
-    asked.resolved_by = asked.resolved_by.or(manager(&headers));
-    bridge.command(&asked, &about).await
+    let fields = fields.with_id("dead_letter_id", &id);
+    let mut asked = LetterResolutionRequested::parse(&fields, call.bridge.received())?;
+    call.actor
+        .settle(&mut asked.resolved_by, &mut asked.resolution);
+    call.command(&asked).await
 }
 
-/// Many at once. A text that may have been sent is never among them: each of those wants a look.
+/// Tries many dead letters again.
+///
+/// A text that may have been sent is never among them: each of those wants a look.
+#[utoipa::path(
+    post, path = "/orchestrate/dead-letters/redrive", tag = "Retries",
+    request_body = RedriveManyRequest,
+    responses((status = 200, description = "Which are on their way", body = RedriveManyAnswer))
+)]
 pub(super) async fn redrive_many(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    call: Call,
+    OptionalBody(fields): OptionalBody,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::from_optional_json(&body?)?;
     let ids = fields.texts(&["ids"], MOST);
     let kind = fields.text(&["kind"], 50);
     if ids.is_none() && kind.is_none() {
@@ -85,14 +115,14 @@ pub(super) async fn redrive_many(
             "must be sms, notification, workflow or event",
         );
     }
-    let requested_by = fields.text(&["requested_by", "manager_id"], 100);
-    let reason = fields.text(&["reason"], 1000);
+    let mut requested_by = fields.text(&["requested_by", "manager_id"], 100);
+    let mut reason = fields.text(&["reason"], 1000);
     fields.finish(Some(()))?;
     let ids = match (ids, kind) {
         (Some(ids), _) => ids,
-        (None, kind) => open_of_kind(&bridge, kind).await?,
+        (None, kind) => open_of_kind(&call.bridge, kind).await?,
     };
-    let requested_by = requested_by.or(manager(&headers));
+    call.actor.settle(&mut requested_by, &mut reason);
     let asks = ids.iter().map(|id| {
         let asked = RedriveRequested {
             dead_letter_id: id.clone(),
@@ -100,8 +130,8 @@ pub(super) async fn redrive_many(
             requested_by: requested_by.clone(),
             reason: reason.clone(),
         };
-        let (bridge, about) = (&bridge, &about);
-        async move { bridge.outcome(&asked, about).await }
+        let call = &call;
+        async move { call.outcome(&asked).await }
     });
     let outcomes = futures::future::join_all(asks).await;
     let mut redriven = Vec::new();
@@ -121,7 +151,7 @@ pub(super) async fn redrive_many(
         "total": redriven.len() + skipped.len(),
         "redriven": redriven,
         "skipped": skipped,
-        "correlation_id": about.correlation_id,
+        "correlation_id": call.about.correlation_id,
     })))
 }
 
@@ -138,11 +168,16 @@ async fn open_of_kind(bridge: &Bridge, kind: Option<String>) -> Result<Vec<Strin
 
 const KINDS: [&str; 4] = ["sms", "notification", "workflow", "event"];
 
+/// Work that was given up.
+#[utoipa::path(
+    get, path = "/orchestrate/dead-letters", tag = "Retries",
+    params(LetterQuery, Paging),
+    responses((status = 200, description = "A page", body = Page<DeadLetter>))
+)]
 pub(super) async fn list(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = Query::new(parameters);
     let words = ["open", "redriven", "resolved", "all"];
     let status = query.one_of("status", "open", &words);
     let kind = query.parsed(
@@ -166,11 +201,16 @@ pub(super) async fn list(
     Ok(Json(page(items, total, limit, offset)))
 }
 
-pub(super) async fn one(
-    State(bridge): State<Bridge>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Value>, ApiError> {
-    let Path(id) = id?;
+/// A dead letter.
+#[utoipa::path(
+    get, path = "/orchestrate/dead-letters/{id}", tag = "Retries",
+    params(("id" = String, Path, min_length = 1)),
+    responses(
+        (status = 200, description = "The dead letter", body = DeadLetter),
+        (status = 404, description = "No such dead letter")
+    )
+)]
+pub(super) async fn one(State(bridge): State<Bridge>, Id(id): Id) -> Result<Json<Value>, ApiError> {
     let found = match DeadLetterId::parse(&id) {
         Some(id) => dead_letters::with_id(&bridge.db, id).await?,
         None => None,

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::call::{Body, Call};
 use super::command::Command;
-use super::request::About;
+use super::schema::workflows::{TextAnswer, TextRequest};
 use super::{ApiError, Bridge};
 use crate::domain::EventId;
 use crate::engine::answers;
-use crate::events::{Fields, Received, SmsReceived};
+use crate::events::{Received, SmsReceived};
 use crate::store::workflows::Workflow;
 use crate::store::{texts, workflows};
 
@@ -63,12 +60,28 @@ impl Preference {
 /// The longest `Prefer: wait`, in seconds.
 const LONGEST_WAIT: u64 = 10;
 
+/// Takes a text, and waits for what becomes of it.
+///
+/// The same text again answers with what became of it the first time. `Idempotency-Key` wins over `message_sid`.
+#[utoipa::path(
+    post, path = "/orchestrate/sms-received", tag = "Texts",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`, or `wait=N` with N up to 10")
+    ),
+    request_body = TextRequest,
+    responses(
+        (status = 200, description = "It is decided", body = TextAnswer),
+        (status = 202, description = "It is stored, and will be decided", body = TextAnswer),
+        (status = 500, description = "It could not be processed; a person will look")
+    )
+)]
 pub(super) async fn received(
-    State(bridge): State<Bridge>,
-    Extension(about): Extension<About>,
+    call: Call,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Body(fields): Body,
 ) -> Result<Response, ApiError> {
+    let Call { bridge, about, .. } = call;
     let key = headers
         .get("idempotency-key")
         .map(|v| v.to_str().unwrap_or_default());
@@ -76,7 +89,7 @@ pub(super) async fn received(
         at: bridge.clock.now(),
         idempotency_key: key,
     };
-    let sms = SmsReceived::parse(&Fields::from_json(&body?)?, received)?;
+    let sms = SmsReceived::parse(&fields, received)?;
     let preference = Preference::read(&headers);
     let budget = match preference {
         Preference::None => bridge.settings.sync_budget,

@@ -1,14 +1,14 @@
 //! `GET /orchestrate/conversations/{conversation_id}/timeline` (`http-api.md` §6.2).
 
-use std::collections::HashMap;
-
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query as RawQuery, State};
+use axum::extract::State;
 use axum::response::Json;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::call::Id;
 use super::query::{Query, page};
+use super::schema::health::Evidence;
+use super::schema::workflows::{Timeline, TimelineQuery};
 use super::{ApiError, Bridge};
 use crate::domain::ConversationId;
 use crate::engine::answers::stamp;
@@ -17,13 +17,21 @@ use crate::evidence;
 use crate::store::timeline::{self, Happened, TYPES, TimelineFilter};
 use crate::store::workflows;
 
+/// Everything that happened in a conversation.
+#[utoipa::path(
+    get, path = "/orchestrate/conversations/{conversation_id}/timeline", tag = "Texts",
+    params(("conversation_id" = String, Path, min_length = 1), TimelineQuery),
+    responses(
+        (status = 200, description = "A page of it", body = Timeline),
+        (status = 404, description = "No such conversation")
+    )
+)]
 pub(super) async fn timeline(
     State(bridge): State<Bridge>,
-    RawQuery(parameters): RawQuery<HashMap<String, String>>,
-    id: Result<Path<String>, PathRejection>,
+    Id(id): Id,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let Path(id) = id?;
-    let filter = filter(parameters)?;
+    let filter = filter(&query)?;
     let unknown = || {
         let details = json!({ "conversation_id": id });
         ApiError::not_found("Conversation not found", details)
@@ -51,13 +59,19 @@ pub(super) async fn timeline(
     Ok(Json(body))
 }
 
-/// `GET /orchestrate/conversations/{conversation_id}/export`: everything that is kept about it, with a
-/// chain of hashes ([`crate::evidence`]).
+/// Everything that is kept about a conversation, with a chain of hashes that shows changes.
+#[utoipa::path(
+    get, path = "/orchestrate/conversations/{conversation_id}/export", tag = "Texts",
+    params(("conversation_id" = String, Path, min_length = 1)),
+    responses(
+        (status = 200, description = "The evidence", body = Evidence),
+        (status = 404, description = "No such conversation")
+    )
+)]
 pub(super) async fn export(
     State(bridge): State<Bridge>,
-    id: Result<Path<String>, PathRejection>,
+    Id(id): Id,
 ) -> Result<Json<Value>, ApiError> {
-    let Path(id) = id?;
     let unknown = || {
         let details = json!({ "conversation_id": id });
         ApiError::not_found("Conversation not found", details)
@@ -68,8 +82,7 @@ pub(super) async fn export(
     found.map(Json).ok_or_else(unknown)
 }
 
-fn filter(parameters: HashMap<String, String>) -> Result<TimelineFilter, ApiError> {
-    let query = Query::new(parameters);
+fn filter(query: &Query) -> Result<TimelineFilter, ApiError> {
     let asked = query.text("type").unwrap_or_default();
     let types: Vec<String> = asked
         .split(',')

@@ -1,21 +1,30 @@
 //! `GET /orchestrate/workflow/{conversation_id}/status` (`http-api.md` §6.1).
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Json;
 use serde_json::{Value, json};
 
+use super::call::Id;
+use super::schema::workflows as schema;
 use super::{ApiError, Bridge};
 use crate::domain::{ConversationId, Outcome, StepName, WorkflowId, WorkflowStatus};
 use crate::engine::answers::stamp;
 use crate::store::steps::{self, StoredStep};
 use crate::store::workflows::{self, Workflow};
 
+/// Where the latest workflow of a conversation stands; also by the id of a workflow.
+#[utoipa::path(
+    get, path = "/orchestrate/workflow/{conversation_id}/status", tag = "Texts",
+    params(("conversation_id" = String, Path, min_length = 1)),
+    responses(
+        (status = 200, description = "The workflow", body = schema::Workflow),
+        (status = 404, description = "No such conversation")
+    )
+)]
 pub(super) async fn status(
     State(bridge): State<Bridge>,
-    id: Result<Path<String>, PathRejection>,
+    Id(id): Id,
 ) -> Result<Json<Value>, ApiError> {
-    let Path(id) = id?;
     let Some(workflow) = find(&bridge, &id).await? else {
         return Err(ApiError::not_found(
             "Workflow not found",

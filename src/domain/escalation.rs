@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 macro_rules! escalation_types {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, severity: $severity:ident, said: $said:literal $(, alias: $alias:literal)*;)*) => {
         /// The thirteen triggers of the labelling guide and seven causes of our own.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
         pub enum EscalationType {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+            $($(#[$doc])* #[serde(rename = $name)] #[schema(rename = $name)] $variant,)*
         }
 
         impl EscalationType {
@@ -114,7 +114,18 @@ impl fmt::Display for EscalationType {
 
 /// How soon a person has to look.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {

@@ -8,8 +8,8 @@ use super::EscalationType;
 macro_rules! hold_kinds {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, rule: $rule:literal;)*) => {
         /// What a hold is about. While it stands nothing is texted, whoever releases it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-        pub enum HoldKind { $($(#[$doc])* #[serde(rename = $word)] $variant,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+        pub enum HoldKind { $($(#[$doc])* #[serde(rename = $word)] #[schema(rename = $word)] $variant,)* }
 
         impl HoldKind {
             /// Every kind.

@@ -115,6 +115,13 @@ impl EventId {
     pub fn row(self, what: &str) -> Uuid {
         Uuid::new_v5(&self.0, what.as_bytes())
     }
+
+    /// A part of `within` that is its own: so that those who wait for the same thing do not come
+    /// back in the same moment. Derived, because decisions draw nothing.
+    pub fn share_of(self, within: std::time::Duration) -> std::time::Duration {
+        let (_, low) = self.0.as_u64_pair();
+        within.mul_f64((low % 1000) as f64 / 1000.0)
+    }
 }
 
 /// Why a text is not an identifier.

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::crash::{self, Point};
 use super::emitted::{self, About};
 use super::runner::Engine;
 use crate::domain::EventId;
 use crate::events::{Awaited, DeliveryDue, WorkflowDue};
 use crate::store::deliveries::{self, Due};
 use crate::store::handled::Kept;
-use crate::store::timers;
+use crate::store::{timers, unfinished};
 
 /// `ce-source`.
 const SOURCE: &str = "orchestrator/alarm";
@@ -28,6 +29,9 @@ const AT_ONCE: i64 = 500;
 /// How long an event that was said is not said again. Longer than its way through the stage usually
 /// is, shorter than anybody should wait for a lost one.
 const SAID_FOR: TimeDelta = TimeDelta::minutes(5);
+
+/// As whose word the events are kept.
+const NAME: &str = "alarm";
 
 /// What an alarm watches, and how often it looks.
 #[derive(Debug, Clone, Copy)]
@@ -69,17 +73,18 @@ async fn wake(
 ) -> anyhow::Result<()> {
     let waiting = i64::try_from(said.len()).unwrap_or(i64::MAX);
     let limit = AT_ONCE.saturating_add(waiting);
-    let db = &engine.io.db;
+    let (db, patience) = (&engine.io.db, &engine.patience);
     let mut due = Vec::new();
     if settings.texts {
-        for text in deliveries::due(db, now, limit).await? {
+        for text in patience.within(deliveries::due(db, now, limit)).await? {
             due.push(text_due(text, now)?);
         }
     }
     if settings.timers {
-        let mut late = timers::undecided(db, now, limit).await?;
-        late.extend(timers::unanswered(db, now, settings.silence, limit).await?);
-        late.extend(timers::unresolved(db, now, limit).await?);
+        let mut late = patience.within(timers::undecided(db, now, limit)).await?;
+        let unanswered = timers::unanswered(db, now, settings.silence, limit);
+        late.extend(patience.within(unanswered).await?);
+        late.extend(patience.within(timers::unresolved(db, now, limit)).await?);
         for late in &late {
             due.push(late_event(late, now)?);
         }
@@ -88,7 +93,12 @@ async fn wake(
     if due.is_empty() {
         return Ok(());
     }
+    // The row of a text that is being sent no longer says that it was woken: the event must not get
+    // lost with the stream.
+    unfinished::remember(db, NAME, &due).await?;
+    crash::point(NAME, Point::DecisionCommitted);
     engine.publisher.publish(&due).await?;
+    crash::point(NAME, Point::Published);
     said.extend(due.iter().map(|event| (event.id, now)));
     tracing::info!(events = due.len(), "their hour has come");
     Ok(())

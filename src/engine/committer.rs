@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{self, Answer};
+use super::crash::{self, Point};
 use super::decision::{Effect, Next};
 use super::emitted::keep;
 use super::tally::Tally;
@@ -23,7 +24,7 @@ use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
 use crate::ops::trace;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Needs, Tx, handled, is_transient};
+use crate::store::{self, Case, Needs, Patience, Tx, handled, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -101,6 +102,7 @@ impl Committer {
     /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
     pub fn start(
         pool: &PgPool,
+        patience: &Patience,
         clock: &Clock,
         metrics: &Arc<Metrics>,
         shards: usize,
@@ -110,6 +112,7 @@ impl Committer {
             let (sender, receiver) = mpsc::channel(4096);
             let worker = Worker {
                 pool: pool.clone(),
+                patience: patience.clone(),
                 clock: clock.clone(),
                 metrics: metrics.clone(),
                 stop: stop.clone(),
@@ -147,6 +150,7 @@ impl Committer {
 
 struct Worker {
     pool: PgPool,
+    patience: Patience,
     clock: Clock,
     metrics: Arc<Metrics>,
     stop: tokio_util::sync::CancellationToken,
@@ -223,7 +227,7 @@ impl Worker {
         let mut clashes = 0;
         let mut pause = Duration::from_millis(20);
         loop {
-            match self.commit_once(jobs, look_for_marks).await {
+            match self.commit_in_time(jobs, look_for_marks).await {
                 Ok(results) => return Ok(results),
                 // Members that met on a mark fall apart into rounds of one.
                 Err(RoundError::Overtaken) if look_for_marks && jobs.len() > 1 => {
@@ -253,12 +257,32 @@ impl Worker {
         }
     }
 
+    /// A connection that says nothing is a database that is away.
+    async fn commit_in_time(
+        &self,
+        jobs: &[&Job],
+        look_for_marks: bool,
+    ) -> Result<Vec<Committed>, RoundError> {
+        let once = async {
+            match self.commit_once(jobs, look_for_marks).await {
+                Ok(results) => Ok(Some(results)),
+                Err(RoundError::Database(error)) => Err(error),
+                Err(RoundError::Overtaken) => Ok(None),
+            }
+        };
+        match self.patience.within(once).await {
+            Ok(Some(results)) => Ok(results),
+            Ok(None) => Err(RoundError::Overtaken),
+            Err(error) => Err(RoundError::Database(error)),
+        }
+    }
+
     async fn commit_once(
         &self,
         jobs: &[&Job],
         look_for_marks: bool,
     ) -> Result<Vec<Committed>, RoundError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.patience.begin(&self.pool).await?;
         let mut already = HashMap::new();
         if look_for_marks {
             let events: Vec<_> = jobs.iter().map(|job| (job.event, job.stage)).collect();
@@ -275,8 +299,20 @@ impl Worker {
         let decided = decide_all(&open, &cases, now);
         let tally = Tally::of(&open, &decided, now);
         let results = write(&mut tx, &open, decided, now).await?;
+        pass(
+            &open,
+            &results,
+            Point::IntentWritten,
+            Point::DecisionWritten,
+        );
         tx.commit().await?;
         tally.count(&self.metrics);
+        pass(
+            &open,
+            &results,
+            Point::IntentCommitted,
+            Point::DecisionCommitted,
+        );
         let mut results = results.into_iter();
         Ok(jobs
             .iter()
@@ -287,6 +323,17 @@ impl Worker {
                 },
             )
             .collect())
+    }
+}
+
+/// A round has come to where a test may end it.
+fn pass(jobs: &[&Job], results: &[Committed], intent: Point, decision: Point) {
+    for (job, result) in jobs.iter().zip(results) {
+        match result {
+            Committed::Act(_) => crash::point(job.stage, intent),
+            Committed::Done { .. } => crash::point(job.stage, decision),
+            _ => {}
+        }
     }
 }
 

@@ -7,22 +7,29 @@
 //! - [`committer`] commits the decisions of many messages in one transaction
 //! - [`effects`] is the only place that acts in the world: sends a text, tells a manager
 //! - [`publisher`] publishes with deterministic ids and answers whoever waits
+//! - [`crash`] names the moments in which a test lets it die
 //! - [`dead`] parks what cannot be worked on
-//! - [`topology`] compares the server with the files in `nats/`
+//! - [`sweep`] says again what the stream has lost
+//! - [`connection`] is the way to NATS; [`topology`] compares the server with the files in `nats/`
 
 pub mod alarm;
 pub mod answers;
 pub mod clock;
 pub mod committer;
+pub mod connection;
+pub mod crash;
 pub mod dead;
 pub mod decision;
 pub mod effects;
 pub(crate) mod emitted;
 pub mod envelope;
 pub mod names;
+pub mod outages;
 pub mod publisher;
+pub mod room;
 pub mod runner;
 pub mod stage;
+pub mod sweep;
 mod tally;
 pub mod topology;
 mod work;

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{Consumer, pull};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,11 +17,12 @@ use super::Clock;
 use super::committer::Committer;
 use super::publisher::Publisher;
 use super::stage::{Io, Stage};
+use super::sweep::{self, SweepSettings};
 use super::topology::{self, Mode};
 use super::work::Work;
 use crate::events::Stream;
 use crate::ops::metrics::Metrics;
-use crate::store::epochs;
+use crate::store::{Patience, epochs};
 
 /// How the engine treats messages, whatever their stage.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct EngineSettings {
     pub wake_every: Duration,
     /// `ESCALATION_HOURS`: how long a tenant's silence is no news.
     pub silence: chrono::TimeDelta,
+    /// What the stream has lost.
+    pub sweep: SweepSettings,
     /// `SHUTDOWN_SECONDS`: how long work in flight may take to finish.
     pub shutdown: Duration,
 }
@@ -51,6 +55,8 @@ pub struct Engine {
     pub committer: Committer,
     /// What stages may ask.
     pub io: Io,
+    /// How long Postgres may take.
+    pub patience: Patience,
     /// The time.
     pub clock: Clock,
     /// How.
@@ -75,30 +81,36 @@ impl Engine {
     }
 }
 
+/// Messages in hand for each one in work: enough that none waits for the next fetch, and no more. What
+/// one replica holds another cannot take, and what waits here waits in memory.
+const IN_HAND: usize = 2;
+
 /// Runs a stage until told to stop.
 pub async fn run<S: Stage>(engine: Arc<Engine>, stage: Arc<S>, stream: Stream) {
-    let slots = Arc::new(Semaphore::new(
-        stage.concurrency(engine.settings.concurrency).max(1),
-    ));
+    let concurrency = stage.concurrency(engine.settings.concurrency).max(1);
+    let slots = Arc::new(Semaphore::new(concurrency));
+    let in_hand = Arc::new(Semaphore::new(IN_HAND * concurrency));
     let epoch = Arc::new(AtomicI32::new(0));
     while !engine.stop.is_cancelled() {
         let opened = tokio::select! {
-            opened = open::<S>(&engine, stream, &epoch) => opened,
+            opened = open::<S>(&engine, stream, &epoch, concurrency) => opened,
             () = engine.stop.cancelled() => break,
         };
         match opened {
-            Ok((messages, stream_created)) => {
-                let each = |message: Message| {
+            Ok(opened) => {
+                let stream_created = opened.stream_created;
+                let each = |message: Message, place: OwnedSemaphorePermit| {
                     let work = Work {
                         engine: engine.clone(),
                         stage: stage.clone(),
                         slots: slots.clone(),
+                        _place: place,
                         epoch: epoch.load(Ordering::Relaxed),
                         stream_created,
                     };
                     engine.tasks.spawn(work.take(message));
                 };
-                pump(&engine, S::NAME, messages, each).await;
+                pump(&engine, S::NAME, opened, &in_hand, each).await;
             }
             Err(error) => {
                 tracing::warn!(stage = S::NAME, %error, "the stage's consumer is not there yet");
@@ -127,21 +139,43 @@ async fn pause(stop: &CancellationToken, time: Duration) {
     }
 }
 
+/// A stage's messages, and where they come from.
+struct Opened {
+    messages: pull::Stream,
+    consumer: Consumer<pull::Config>,
+    stream_created: DateTime<Utc>,
+}
+
+impl Opened {
+    /// Whether the server says that it is another consumer now, or none: its volume was lost. A
+    /// server that says nothing proves nothing.
+    async fn is_gone(&self) -> bool {
+        match self.consumer.get_info().await {
+            Ok(info) => info.created != self.consumer.cached_info().created,
+            Err(error) => matches!(
+                error.kind(),
+                ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound
+            ),
+        }
+    }
+}
+
 /// Finds the consumer and the age of its stream.
 async fn open<S: Stage>(
     engine: &Engine,
     stream: Stream,
     epoch: &AtomicI32,
-) -> anyhow::Result<(pull::Stream, DateTime<Utc>)> {
+    concurrency: usize,
+) -> anyhow::Result<Opened> {
     let name = engine.publisher.names.stream(stream);
     let handle = engine.publisher.jetstream.get_stream(&name).await?;
-    let created = handle.cached_info().created;
-    let created = DateTime::from_timestamp(created.unix_timestamp(), created.nanosecond())
-        .map(|t| chrono::SubsecRound::trunc_subsecs(t, 6))
-        .ok_or_else(|| anyhow::anyhow!("stream {name} has no creation time"))?;
+    let stream_created = sweep::made(handle.cached_info(), &name)?;
     if stream == Stream::Inbound {
         epoch.store(
-            epochs::of(&engine.io.db, &name, created).await?,
+            engine
+                .patience
+                .within(epochs::of(&engine.io.db, &name, stream_created))
+                .await?,
             Ordering::Relaxed,
         );
     }
@@ -151,48 +185,60 @@ async fn open<S: Stage>(
         .map_err(|e| anyhow::anyhow!("{e}"))?;
     let messages = consumer
         .stream()
-        .max_messages_per_batch(256)
+        .max_messages_per_batch(concurrency.div_ceil(2).min(LARGEST_BATCH))
         .expires(Duration::from_secs(10))
         .heartbeat(Duration::from_secs(3))
         .messages()
         .await?;
-    Ok((messages, created))
+    Ok(Opened {
+        messages,
+        consumer,
+        stream_created,
+    })
 }
+
+/// The most messages asked for at once.
+const LARGEST_BATCH: usize = 256;
 
 /// Hands on messages until the stream ends or the service stops; then gives back what was fetched
 /// and not begun, so that another replica has it at once instead of after the ack deadline.
 async fn pump(
     engine: &Engine,
     stage: &'static str,
-    mut messages: pull::Stream,
-    mut each: impl FnMut(Message),
+    mut opened: Opened,
+    in_hand: &Arc<Semaphore>,
+    mut each: impl FnMut(Message, OwnedSemaphorePermit),
 ) {
     let mut failures = 0;
     loop {
+        let next = async {
+            let place = in_hand.clone().acquire_owned().await.ok()?;
+            Some((place, opened.messages.next().await))
+        };
         let next = tokio::select! {
             biased;
             () = engine.stop.cancelled() => break,
-            next = messages.next() => next,
+            next = next => next,
         };
         match next {
-            Some(Ok(message)) => {
+            Some((place, Some(Ok(message)))) => {
                 failures = 0;
-                each(message);
+                each(message, place);
             }
             // A missed heartbeat or a reconnect; the stream goes on by itself. When it does not,
             // the consumer is looked up anew.
-            Some(Err(error)) => {
+            Some((_, Some(Err(error)))) => {
                 failures += 1;
                 tracing::debug!(stage, %error, "pull interrupted");
-                if failures > 3 {
+                if failures > 3 || opened.is_gone().await {
                     return;
                 }
                 pause(&engine.stop, Duration::from_millis(200)).await;
             }
-            None => return,
+            Some((_, None)) | None => return,
         }
     }
-    while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+    while let Some(Some(Ok(message))) = opened.messages.next().now_or_never() {
         drop(message.ack_with(AckKind::Nak(None)).await);
     }
 }

@@ -10,11 +10,12 @@ use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{Instrument as _, Span};
 
 use super::answers::{Answer, Problem};
 use super::committer::{Committed, Job};
+use super::crash::{self, Point};
 use super::dead::{self, Parcel};
 use super::effects;
 use super::envelope::Origin;
@@ -37,6 +38,8 @@ pub(super) struct Work<S> {
     pub(super) engine: Arc<Engine>,
     pub(super) stage: Arc<S>,
     pub(super) slots: Arc<Semaphore>,
+    /// Among those in hand; given back when this is dropped.
+    pub(super) _place: OwnedSemaphorePermit,
     pub(super) epoch: i32,
     pub(super) stream_created: DateTime<Utc>,
 }
@@ -91,6 +94,7 @@ impl<S: Stage> Work<S> {
             attempts: None,
             envelope,
         };
+        crash::point(S::NAME, Point::Taken);
         let started = std::time::Instant::now();
         let span = trace::message(S::NAME, &parcel.envelope);
         let incoming = parcel.envelope.traceparent.clone();
@@ -106,12 +110,17 @@ impl<S: Stage> Work<S> {
         self.engine
             .metrics
             .stage_finished(S::NAME, outcome, started.elapsed());
+        let acknowledged = matches!(leave, Leave::Ack);
         let told = match leave {
             Leave::Ack => acker.ack().await,
             Leave::Nak(after) => acker.ack_with(AckKind::Nak(Some(after))).await,
             Leave::Term => acker.ack_with(AckKind::Term).await,
             Leave::Silent => Ok(()),
         };
+        if acknowledged {
+            // The client only queues it: let it out, or this would be the point before.
+            crash::point_flushed(&self.engine.publisher.client, S::NAME, Point::Acknowledged).await;
+        }
         if let Err(error) = told {
             tracing::debug!(stage = S::NAME, %error, "the server will deliver the message again");
         }
@@ -186,8 +195,14 @@ impl<S: Stage> Work<S> {
         if delivered <= SUSPECT_AFTER || S::WAITS_FOR_ITS_TURN {
             return Suspicion::None;
         }
-        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME).await;
-        match recorded.map(|count| delivered - i64::from(count)) {
+        let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME);
+        match self
+            .engine
+            .patience
+            .within(recorded)
+            .await
+            .map(|count| delivered - i64::from(count))
+        {
             Ok(unexplained) if unexplained > PARK_AFTER => Suspicion::Park,
             Ok(unexplained) if unexplained > SUSPECT_AFTER => Suspicion::RunAlone,
             _ => Suspicion::None,
@@ -212,12 +227,14 @@ impl<S: Stage> Work<S> {
             Err(StageError::Later { after, because }) => return Walked::Failed { after, because },
             Err(StageError::Never { reason, detail }) => return Walked::Never { reason, detail },
         };
+        crash::point(S::NAME, Point::Gathered);
         let mut committed = self.commit(self.job(event, &found, None)).await;
         loop {
             match committed {
                 Committed::Act(effect) => {
                     let acted = effects::perform(&effect, &engine.io, engine.clock.now());
                     let result = Arc::new(acted.instrument(part!("act")).await);
+                    crash::point(S::NAME, Point::Acted);
                     committed = self.commit(self.job(event, &found, Some(result))).await;
                 }
                 Committed::Done { emitted, answers } => {
@@ -240,6 +257,7 @@ impl<S: Stage> Work<S> {
                     counted,
                     answers,
                 } => {
+                    crash::point(S::NAME, Point::Postponed);
                     engine.publisher.answer(answers).await;
                     if counted {
                         return Walked::Failed { after, because };
@@ -288,8 +306,10 @@ impl<S: Stage> Work<S> {
     async fn publish(&self, emitted: &[handled::Kept], answers: Vec<Answer>) -> Walked {
         let publishing = self.engine.publisher.publish(emitted);
         let published = publishing.instrument(part!("publish")).await;
+        crash::point(S::NAME, Point::Published);
         // The decision stands whatever became of the events: whoever waits may know.
         self.engine.publisher.answer(answers).await;
+        crash::point(S::NAME, Point::Answered);
         match published {
             Ok(()) => Walked::Leave(Leave::Ack),
             Err(error) => {
@@ -313,6 +333,7 @@ impl<S: Stage> Work<S> {
         let Some(so_far) = self.patiently(note).await else {
             return Leave::Silent;
         };
+        crash::point(S::NAME, Point::FailureNoted);
         tracing::warn!(stage = S::NAME, event = %id, attempt = so_far.count, reason = %because, "not handled");
         if so_far.count < self.stage.max_attempts(self.engine.settings.max_attempts) {
             return Leave::Nak(after);
@@ -413,6 +434,7 @@ impl<S: Stage> Work<S> {
         };
         match self.commit(job).await {
             Committed::Done { emitted, answers } => {
+                crash::point(S::NAME, Point::Parked);
                 self.engine.publisher.answer(answers).await;
                 self.publish_parked(&emitted).await
             }
@@ -434,7 +456,7 @@ impl<S: Stage> Work<S> {
         mut ask: impl FnMut() -> F,
     ) -> Option<T> {
         loop {
-            match ask().await {
+            match self.engine.patience.within(ask()).await {
                 Ok(answer) => return Some(answer),
                 Err(_) if self.engine.stop.is_cancelled() => return None,
                 Err(error) => {

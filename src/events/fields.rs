@@ -51,7 +51,7 @@ impl Invalid {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
         let what = match said.split_once('`').filter(|_| error.is_data()) {
-            Some((missing, rest)) if missing == "missing field " => {
+            Some(("missing field ", rest)) => {
                 let field = rest.split('`').next().unwrap_or_default();
                 format!("has no field {field}")
             }

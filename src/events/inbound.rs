@@ -9,7 +9,9 @@ use super::{Fields, Invalid, Received};
 use crate::domain::{ConversationId, Phone, TenantId};
 
 /// Who wrote the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema, Default,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The tenant.

@@ -1,15 +1,21 @@
-//! What every call to a neighbour shares.
+//! What every call to a neighbour shares: a place among those under way, the circuit, a connection
+//! that is not known to be dead, limits of time and size, repeats, counting.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use chrono::{DateTime, Utc};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use super::NeighbourState;
+use super::breaker::Verdict;
+use super::circuit::{Circuit, CircuitOpen};
+use super::connections::{Connections, Timeouts, Unread, is_dead_connection, read_body};
+use crate::engine::Clock;
 use crate::events::Neighbour;
 use crate::ops::metrics::Metrics;
 use crate::ops::trace::{self, part};
@@ -22,6 +28,20 @@ pub struct RetrySettings {
     /// `RETRY_TIMES`: repeats after the first try; default 3.
     pub times: usize,
 }
+
+impl RetrySettings {
+    /// The pauses, with jitter: those who failed together must not come back together.
+    pub fn pauses(self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.base)
+            .with_max_delay(self.base * 8)
+            .with_max_times(self.times)
+            .with_jitter()
+    }
+}
+
+/// The longest `Retry-After` that is waited for on a text's way; the tenant waits too.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where a neighbour is.
 #[derive(Debug, Clone)]
@@ -55,6 +75,14 @@ pub enum CallError {
         /// What the neighbour asked for.
         retry_after: Option<Duration>,
     },
+    /// Was not made: the neighbour has failed too often just now.
+    #[error("{neighbour}: {open}", neighbour = .neighbour.as_str())]
+    Open {
+        /// Who.
+        neighbour: Neighbour,
+        /// Until when.
+        open: CircuitOpen,
+    },
     /// The same request can never succeed.
     #[error("{neighbour}: {detail}", neighbour = .neighbour.as_str())]
     Permanent {
@@ -75,70 +103,91 @@ impl CallError {
     }
 }
 
+/// Why there is no answer at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Not asked: the circuit is open.
+    Open(CircuitOpen),
+    /// Not asked: as many calls as are allowed are under way.
+    Busy,
+    /// Nothing was written to the wire.
+    NotReached(String),
+    /// The request may have had its effect.
+    Broken(String),
+}
+
+/// An answer, read to its end.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// `None` when the body is not JSON.
+    pub(super) json: Option<Value>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// What a caller is made of.
+pub struct CallerParts {
+    /// Who is called.
+    pub neighbour: Neighbour,
+    /// Where.
+    pub address: Address,
+    /// How long anything may take.
+    pub timeouts: Timeouts,
+    /// Calls under way at the same time, for all stages of the process together.
+    pub parallel: usize,
+    /// How reads are repeated.
+    pub retry: RetrySettings,
+    /// Whether it is called at all.
+    pub circuit: Arc<Circuit>,
+    /// The time, for `Retry-After`.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
 /// A neighbour's HTTP client.
-#[derive(Clone)]
 pub struct Caller {
-    client: reqwest::Client,
-    address: Address,
-    neighbour: Neighbour,
-    retry: RetrySettings,
-    metrics: Arc<Metrics>,
-    state: Arc<NeighbourState>,
+    parts: CallerParts,
+    connections: Connections,
+    slots: Semaphore,
 }
 
 impl Caller {
-    /// Connections are kept alive and shared; `read` limits one whole answer.
-    pub fn new(
-        neighbour: Neighbour,
-        address: Address,
-        read: Duration,
-        retry: RetrySettings,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, reqwest::Error> {
-        let client = client_builder().timeout(read).build()?;
+    /// Connections are kept alive and shared.
+    pub fn new(parts: CallerParts) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            client,
-            address,
-            neighbour,
-            retry,
-            metrics,
-            state: Arc::default(),
+            connections: Connections::new(parts.timeouts)?,
+            slots: Semaphore::new(parts.parallel.clamp(1, Semaphore::MAX_PERMITS)),
+            parts,
         })
     }
 
-    /// What its calls say about the neighbour.
-    pub fn state(&self) -> &NeighbourState {
-        &self.state
-    }
-
     /// A request with what every request carries.
-    pub fn request(&self, method: Method, path: &str, correlation_id: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.address.base);
-        let request = self
-            .client
-            .request(method, url)
+    pub(super) fn request(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+        correlation_id: &str,
+    ) -> RequestBuilder {
+        self.bare(client, method, path)
+            .headers(trace::headers())
             .header("X-Correlation-ID", correlation_id)
             // The SMS Agent logs this one (recorded).
-            .header("X-Request-ID", correlation_id);
-        let request = match trace::current() {
-            Some(traceparent) => request.header("traceparent", traceparent),
-            None => request,
-        };
-        match &self.address.token {
+            .header("X-Request-ID", correlation_id)
+    }
+
+    fn bare(&self, client: &Client, method: Method, path: &str) -> RequestBuilder {
+        let request = client.request(method, format!("{}{path}", self.parts.address.base));
+        match &self.parts.address.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         }
     }
 
-    /// A request with nothing of ours but the token: somebody else's, handed on.
-    pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self
-            .client
-            .request(method, format!("{}{path}", self.address.base));
-        match &self.address.token {
-            Some(token) => request.bearer_auth(token.expose_secret()),
-            None => request,
-        }
+    /// A request with nothing of ours but the token: somebody else's, handed on, past the circuit
+    /// and the limit, because refusing it would lose it.
+    pub(super) fn handed_on(&self, method: Method, path: &str) -> RequestBuilder {
+        self.bare(&self.connections.current().0, method, path)
     }
 
     /// Reads JSON, repeating what may work a moment later.
@@ -147,101 +196,187 @@ impl Caller {
             let call = self.get_once(path, correlation_id);
             call.instrument(self.call("read"))
         };
-        once.retry(
-            ExponentialBuilder::default()
-                .with_min_delay(self.retry.base)
-                .with_max_delay(self.retry.base * 8)
-                .with_max_times(self.retry.times)
-                .with_jitter(),
-        )
-        .when(CallError::is_transient)
-        .adjust(|error, pause| match error {
-            // What the neighbour asks for, unless it is longer than anybody here waits.
-            CallError::Transient {
-                retry_after: Some(wanted),
-                ..
-            } => pause.map(|pause| pause.max((*wanted).min(Duration::from_secs(10)))),
-            _ => pause,
-        })
-        .await
+        once.retry(self.parts.retry.pauses())
+            .when(CallError::is_transient)
+            .adjust(|error, pause| match error {
+                CallError::Transient {
+                    retry_after: Some(wanted),
+                    ..
+                } => pause.map(|pause| pause.max((*wanted).min(LONGEST_PAUSE))),
+                _ => pause,
+            })
+            .await
     }
 
     async fn get_once(&self, path: &str, correlation_id: &str) -> Result<Value, CallError> {
-        let answer = self.request(Method::GET, path, correlation_id).send().await;
-        let result = self.read(answer).await;
-        self.count(match &result {
-            Ok(_) => "ok",
-            Err(CallError::Transient { .. }) => "transient",
-            Err(CallError::Permanent { status: 404, .. }) => "not_found",
-            Err(CallError::Permanent { .. }) => "permanent",
-        });
-        if let Err(CallError::Transient { detail, .. }) = &result {
-            self.state.failed(detail);
+        // A queue before the limit is no reason to be turned away: reads can wait.
+        let Ok(_slot) = self.slots.acquire().await else {
+            return Err(self.transient("is being let go of".to_owned(), None));
+        };
+        let build = |client: &Client| self.request(client, Method::GET, path, correlation_id);
+        let answer = self.exchange(build, reads).await;
+        let result = self.read(answer);
+        match &result {
+            Ok(_) => self.count("ok"),
+            // Counted by the circuit.
+            Err(CallError::Open { .. }) => {}
+            Err(CallError::Transient { .. }) => self.count("transient"),
+            Err(CallError::Permanent { status: 404, .. }) => self.count("not_found"),
+            Err(CallError::Permanent { .. }) => self.count("permanent"),
         }
         result
     }
 
-    async fn read(
-        &self,
-        answer: Result<reqwest::Response, reqwest::Error>,
-    ) -> Result<Value, CallError> {
-        let answer = answer.map_err(|error| self.transient(describe(&error), None))?;
-        let status = answer.status();
-        let retry_after = retry_after(&answer);
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| self.transient(describe(&error), None))?;
-        let json = serde_json::from_slice(&body);
-        if status.is_success() {
-            return json.map_err(|_| self.transient("answered without JSON".to_owned(), None));
+    fn read(&self, answer: Result<Answer, Unanswered>) -> Result<Value, CallError> {
+        let neighbour = self.parts.neighbour;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(Unanswered::Open(open)) => return Err(CallError::Open { neighbour, open }),
+            Err(Unanswered::Busy) => return Err(self.transient("is busy".to_owned(), None)),
+            Err(Unanswered::NotReached(detail) | Unanswered::Broken(detail)) => {
+                return Err(self.transient(detail, None));
+            }
+        };
+        if answer.status.is_success() {
+            let without = || self.transient("answered without JSON".to_owned(), None);
+            return answer.json.ok_or_else(without);
         }
-        let detail = format!("answered {}", status.as_u16());
-        if is_transient(status) {
-            return Err(self.transient(detail, retry_after));
+        let detail = format!("answered {}", answer.status.as_u16());
+        if is_transient(answer.status) {
+            return Err(self.transient(detail, answer.retry_after));
         }
         Err(CallError::Permanent {
-            neighbour: self.neighbour,
+            neighbour,
             detail,
-            status: status.as_u16(),
-            body: json.unwrap_or(Value::Null),
+            status: answer.status.as_u16(),
+            body: answer.json.unwrap_or(Value::Null),
         })
     }
 
-    fn transient(&self, detail: String, retry_after: Option<Duration>) -> CallError {
+    pub(super) fn transient(&self, detail: String, retry_after: Option<Duration>) -> CallError {
         CallError::Transient {
-            neighbour: self.neighbour,
+            neighbour: self.parts.neighbour,
             detail,
             retry_after,
         }
     }
 
+    /// Asks once, or not at all when as many calls as are allowed are under way: for whoever must
+    /// act now or not act.
+    pub(super) async fn ask_now(
+        &self,
+        build: impl FnOnce(&Client) -> RequestBuilder,
+        judge: fn(&Answer) -> Verdict,
+    ) -> Result<Answer, Unanswered> {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            return Err(Unanswered::Busy);
+        };
+        self.exchange(build, judge).await
+    }
+
+    /// Asks once, when it is this call's turn.
+    pub(super) async fn ask(
+        &self,
+        build: impl FnOnce(&Client) -> RequestBuilder,
+        judge: fn(&Answer) -> Verdict,
+    ) -> Result<Answer, Unanswered> {
+        let Ok(_slot) = self.slots.acquire().await else {
+            return Err(Unanswered::Busy);
+        };
+        self.exchange(build, judge).await
+    }
+
+    /// The circuit is asked after the wait for a place: a queue must not pass one that has opened.
+    async fn exchange(
+        &self,
+        build: impl FnOnce(&Client) -> RequestBuilder,
+        judge: fn(&Answer) -> Verdict,
+    ) -> Result<Answer, Unanswered> {
+        let pass = self.parts.circuit.enter().map_err(Unanswered::Open)?;
+        let (client, generation) = self.connections.current();
+        let _under_way = self.under_way();
+        let failed = |error: &reqwest::Error| {
+            if is_dead_connection(error) {
+                self.connections.renew(generation);
+            }
+            describe(error)
+        };
+        let answer = match build(&client).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let detail = failed(&error);
+                pass.report(Verdict::Failed, Some(detail.clone()));
+                return Err(match error.is_connect() || error.is_builder() {
+                    true => Unanswered::NotReached(detail),
+                    false => Unanswered::Broken(detail),
+                });
+            }
+        };
+        let status = answer.status();
+        let retry_after = retry_after(&answer, self.parts.clock.now());
+        let body = match read_body(answer).await {
+            Ok(body) => body,
+            Err(unread) => {
+                let detail = match unread {
+                    Unread::Broken(error) => failed(&error),
+                    Unread::TooLarge => "answered with too large a body".to_owned(),
+                };
+                pass.report(Verdict::Failed, Some(detail.clone()));
+                return Err(Unanswered::Broken(detail));
+            }
+        };
+        let answer = Answer {
+            status,
+            json: serde_json::from_slice(&body).ok(),
+            retry_after,
+        };
+        let verdict = judge(&answer);
+        let what = match answer.status.is_success() {
+            true => "answered without JSON".to_owned(),
+            false => format!("answered {}", status.as_u16()),
+        };
+        pass.report(verdict, (verdict == Verdict::Failed).then_some(what));
+        Ok(answer)
+    }
+
+    fn under_way(&self) -> impl Drop + use<> {
+        let name = self.parts.circuit.name().as_str();
+        let gauge = self
+            .parts
+            .metrics
+            .upstream_under_way
+            .with_label_values(&[name]);
+        gauge.inc();
+        Defer(Some(move || gauge.dec()))
+    }
+
     /// The span of one call. Without the path, which may hold a phone number.
-    pub fn call(&self, what: &'static str) -> tracing::Span {
-        part!(
-            what,
-            otel.kind = "client",
-            peer.service = self.neighbour.as_str()
-        )
+    pub(super) fn call(&self, what: &'static str) -> tracing::Span {
+        let name = self.parts.circuit.name().as_str();
+        part!(what, otel.kind = "client", peer.service = name)
     }
 
     /// Counts a call's outcome.
-    pub fn count(&self, outcome: &str) {
-        match outcome {
-            "transient" | "unclear" => self.state.failed(outcome),
-            _ => self.state.answered(),
-        }
-        self.metrics
+    pub(super) fn count(&self, outcome: &str) {
+        self.parts
+            .metrics
             .upstream_requests
-            .with_label_values(&[self.neighbour.as_str(), outcome])
+            .with_label_values(&[self.parts.neighbour.as_str(), outcome])
             .inc();
     }
 
+    /// The circuit, to be asked before something is begun.
+    pub(super) fn circuit(&self) -> &Circuit {
+        &self.parts.circuit
+    }
+
     /// Whether anything below 500 answers at `path` within two seconds: all that a neighbour's
-    /// health can tell (`upstreams.md` §1.6, §2.3, §3.3).
+    /// health can tell (`upstreams.md` §1.6, §2.3, §3.3). Asked past the circuit, and without a word
+    /// to it: a process that runs is not one that works.
     pub async fn is_reachable(&self, path: &str) -> bool {
+        let (client, _) = self.connections.current();
         let probe = self
-            .request(Method::GET, path, "health")
+            .request(&client, Method::GET, path, "health")
             .timeout(Duration::from_secs(2))
             .send()
             .await;
@@ -249,28 +384,62 @@ impl Caller {
     }
 }
 
-/// A client with the limits every neighbour has.
-pub fn client_builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .pool_idle_timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
+struct Defer<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            end();
+        }
+    }
 }
 
-/// 408, 425, 429 and everything from 500 up may work a moment later.
+/// What a status says about a neighbour: 4xx never counts against it (`conflicts.md` C59), and those
+/// that only mean "not now" do not speak for it either.
+pub fn judge_status(status: StatusCode) -> Verdict {
+    match status.as_u16() {
+        408 | 425 | 429 => Verdict::Unknown,
+        200..=299 | 400..=499 => Verdict::Healthy,
+        // A redirect is the answer of something in the way.
+        _ => Verdict::Failed,
+    }
+}
+
+/// Of a read, or of anything whose good answer is JSON.
+pub(super) fn reads(answer: &Answer) -> Verdict {
+    match judge_status(answer.status) {
+        Verdict::Healthy if answer.status.is_success() && answer.json.is_none() => Verdict::Failed,
+        verdict => verdict,
+    }
+}
+
+/// 408, 425, 429 and everything from 500 up may work a moment later; so may what is behind a
+/// redirect, which no neighbour sends: something stands in the way.
 pub fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500..)
+    matches!(status.as_u16(), 300..=399 | 408 | 425 | 429 | 500..)
 }
 
-/// Seconds from `Retry-After`; the date form is not used by any neighbour.
-pub fn retry_after(answer: &reqwest::Response) -> Option<Duration> {
-    let text = answer
-        .headers()
-        .get(reqwest::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+/// How long `Retry-After` asks to wait, as seconds or as a date. A date is measured from the
+/// answer's own `Date`, because its clock is not ours.
+pub fn retry_after(answer: &reqwest::Response, now: DateTime<Utc>) -> Option<Duration> {
+    let text = |name| answer.headers().get(name)?.to_str().ok();
+    wanted_pause(
+        text(reqwest::header::RETRY_AFTER)?,
+        text(reqwest::header::DATE),
+        now,
+    )
+}
+
+fn wanted_pause(wanted: &str, sent: Option<&str>, now: DateTime<Utc>) -> Option<Duration> {
+    let wanted = wanted.trim();
+    if let Ok(seconds) = wanted.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(wanted).ok()?;
+    let sent = sent.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+    let from = sent.unwrap_or_else(|| now.into());
+    // A date in the past means now.
+    Some(until.duration_since(from).unwrap_or_default())
 }
 
 /// What went wrong, without the address, which may hold a phone number.
@@ -290,4 +459,49 @@ pub fn describe(error: &reqwest::Error) -> String {
 /// A path segment, percent-encoded: `+12025550143` becomes `%2B12025550143`.
 pub fn segment(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_hundreds_never_count_and_busy_proves_nothing() {
+        let verdict = |status| judge_status(StatusCode::from_u16(status).expect("a status"));
+        for status in [200, 204, 400, 401, 403, 404, 409, 422] {
+            assert_eq!(verdict(status), Verdict::Healthy, "{status}");
+        }
+        for status in [408, 425, 429] {
+            assert_eq!(verdict(status), Verdict::Unknown, "{status}");
+        }
+        for status in [301, 307, 500, 502, 503, 504] {
+            assert_eq!(verdict(status), Verdict::Failed, "{status}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now: DateTime<Utc> = "2026-11-21T09:00:00Z".parse().expect("a time");
+        let cases = [
+            ("7", None, Some(7)),
+            (" 0 ", None, Some(0)),
+            ("Sat, 21 Nov 2026 09:01:30 GMT", None, Some(90)),
+            // The neighbour's clock is an hour ahead of ours; it still means 30 seconds.
+            (
+                "Sat, 21 Nov 2026 10:00:30 GMT",
+                Some("Sat, 21 Nov 2026 10:00:00 GMT"),
+                Some(30),
+            ),
+            ("Sat, 21 Nov 2020 09:00:00 GMT", None, Some(0)),
+            ("-5", None, None),
+            ("soon", None, None),
+        ];
+        for (wanted, sent, seconds) in cases {
+            assert_eq!(
+                wanted_pause(wanted, sent, now),
+                seconds.map(Duration::from_secs),
+                "{wanted}"
+            );
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::NeighbourState;
 use super::caller::{CallError, Caller, segment};
 use crate::domain::{Cents, Language, Phone, TenantContext, TenantId};
 
@@ -80,11 +79,6 @@ impl CollectionsMonitor {
     pub async fn is_reachable(&self) -> bool {
         self.caller.is_reachable("/health").await
     }
-
-    /// What its calls say about it.
-    pub fn state(&self) -> &NeighbourState {
-        self.caller.state()
-    }
 }
 
 /// The tenant in an answer of the Monitor that somebody else has got.
@@ -130,7 +124,8 @@ fn read_tenant(body: &Value, asked: &TenantId) -> TenantAnswer {
         "amount_owed",
         "current_balance",
     ];
-    if !known.iter().any(|key| !tenant[*key].is_null()) {
+    // Readable ones: a tenant of whom nothing can be read is not known, and nothing may be sent unread.
+    if !known.iter().any(|key| text(&tenant[*key]).is_some()) {
         return TenantAnswer::Unavailable(
             "collections_monitor: answered without a tenant".to_owned(),
         );
@@ -252,6 +247,7 @@ mod tests {
             json!({"success": false, "error": "boom"}),
             json!({}),
             json!([]),
+            json!({"data": {"tenant": {"tenant_id": ["12345"], "amount_owed": {"value": 5}}}}),
         ] {
             assert!(
                 matches!(read_tenant(&body, &asked), TenantAnswer::Unavailable(_)),

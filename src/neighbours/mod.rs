@@ -1,21 +1,26 @@
 //! The services around us: one file each, with its address, its wire format and the meaning of its
-//! answers (`upstreams.md`). What they share - timeouts, retries, headers, counting - is in [`caller`].
+//! answers (`upstreams.md`). What they share - timeouts, retries, headers, counting - is in [`caller`];
+//! when a neighbour is left alone is in [`breaker`].
 
+pub mod breaker;
 pub mod caller;
+pub mod circuit;
 pub mod collections_monitor;
+pub mod connections;
+pub mod limits;
 pub mod model;
 pub mod notifications;
+pub mod open;
 pub mod sms_agent;
-pub mod state;
 
 use std::sync::Arc;
 
 pub use caller::{CallError, Caller, RetrySettings};
+pub use circuit::{Circuit, CircuitName, CircuitView};
 pub use collections_monitor::CollectionsMonitor;
 pub use model::Model;
 pub use notifications::Notifications;
 pub use sms_agent::SmsAgent;
-pub use state::{Circuit, NeighbourState};
 
 use crate::events::Neighbour;
 
@@ -30,20 +35,12 @@ pub struct Neighbours {
     pub notifications: Arc<Notifications>,
     /// The model.
     pub model: Arc<Model>,
+    /// All circuits, to be shown.
+    pub circuits: Vec<Arc<Circuit>>,
 }
 
 impl Neighbours {
-    /// What is known about one of them.
-    pub fn state(&self, who: Neighbour) -> &NeighbourState {
-        match who {
-            Neighbour::CollectionsMonitor => self.monitor.state(),
-            Neighbour::SmsAgent => self.sms_agent.state(),
-            Neighbour::NotificationService => self.notifications.state(),
-            Neighbour::Openai => self.model.state(),
-        }
-    }
-
-    /// Whether one of them answers now, asked past its breaker and at no cost.
+    /// Whether one of them answers now, asked past its circuit and at no cost.
     pub async fn is_reachable(&self, who: Neighbour) -> bool {
         match who {
             Neighbour::CollectionsMonitor => self.monitor.is_reachable().await,
@@ -51,5 +48,11 @@ impl Neighbours {
             Neighbour::NotificationService => self.notifications.is_reachable().await,
             Neighbour::Openai => self.model.is_reachable().await,
         }
+    }
+
+    /// One neighbour's circuits.
+    pub fn circuits_of(&self, who: Neighbour) -> Vec<CircuitView> {
+        let views = self.circuits.iter().map(|circuit| circuit.view());
+        views.filter(|view| view.name.neighbour() == who).collect()
     }
 }

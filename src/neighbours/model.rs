@@ -9,10 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use backon::BackoffBuilder as _;
+use tokio::sync::Semaphore;
+
 pub use answer::{Understood, Unusable, read_answer};
 pub use endpoint::{Asking, EndpointSettings};
 pub use limits::Rates;
 
+use super::caller::LONGEST_PAUSE;
+use super::circuit::{Circuit, CircuitOpen};
+use super::connections::Timeouts;
+use super::limits::CallLimits;
 use crate::domain::WorkflowId;
 use crate::ops::metrics::Metrics;
 use endpoint::Endpoint;
@@ -83,6 +90,9 @@ pub enum ModelError {
         /// What the server asked for.
         retry_after: Option<Duration>,
     },
+    /// Was not asked: it has failed too often just now.
+    #[error("openai: {0}")]
+    Open(CircuitOpen),
     /// The same request can never succeed: key, quota, request.
     #[error("openai: {0}")]
     Permanent(String),
@@ -93,16 +103,24 @@ pub enum ModelError {
 
 /// How long a model that failed is asked only second.
 const SIDELINED: Duration = Duration::from_secs(30);
-/// The longest `Retry-After` that is waited for: a tenant waits too.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The circuits of both models.
+#[derive(Clone)]
+pub struct Circuits {
+    /// The first one's.
+    pub first: Arc<Circuit>,
+    /// The second one's.
+    pub second: Arc<Circuit>,
+}
 
 /// The client.
 pub struct Model {
     first: Option<Endpoint>,
     second: Option<Endpoint>,
+    /// Requests under way, for all stages of the process together.
+    slots: Semaphore,
     retry: super::RetrySettings,
     metrics: Arc<Metrics>,
-    state: super::NeighbourState,
     began: Instant,
     /// Until when the second model is asked first, in milliseconds since `began`.
     sidelined_until: AtomicU64,
@@ -112,18 +130,29 @@ pub struct Model {
 
 impl Model {
     /// Opens no connection yet.
-    pub fn new(settings: ModelSettings, metrics: Arc<Metrics>) -> Result<Self, reqwest::Error> {
-        let open = |endpoint: Option<EndpointSettings>| {
+    pub fn new(
+        settings: ModelSettings,
+        limits: &CallLimits,
+        circuits: Circuits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, reqwest::Error> {
+        let timeouts = Timeouts {
+            connect: limits.connect,
+            // Silent until the whole answer is thought out.
+            read: None,
+            total: settings.asking.timeout,
+        };
+        let open = |endpoint: Option<EndpointSettings>, circuit| {
             endpoint
-                .map(|e| Endpoint::new(e, settings.asking))
+                .map(|e| Endpoint::new(e, settings.asking, timeouts, circuit))
                 .transpose()
         };
         Ok(Self {
-            first: open(settings.first)?,
-            second: open(settings.second)?,
+            first: open(settings.first, circuits.first)?,
+            second: open(settings.second, circuits.second)?,
+            slots: Semaphore::new(limits.model.parallel.clamp(1, Semaphore::MAX_PERMITS)),
             retry: settings.retry,
             metrics,
-            state: super::NeighbourState::default(),
             began: Instant::now(),
             sidelined_until: AtomicU64::new(0),
             said: AtomicBool::new(false),
@@ -135,18 +164,15 @@ impl Model {
         self.first.is_some()
     }
 
-    /// What its calls say about it.
-    pub fn state(&self) -> &super::NeighbourState {
-        &self.state
-    }
-
-    /// Whether the server lists its models, which costs nothing. An account without means answers
-    /// that too: only a call can tell.
+    /// Whether a server lists its models, which costs nothing. An account without means answers that
+    /// too: only a call can tell.
     pub async fn is_reachable(&self) -> bool {
-        match &self.first {
-            Some(first) => first.is_reachable().await,
-            None => false,
+        for endpoint in [&self.first, &self.second].into_iter().flatten() {
+            if endpoint.is_reachable().await {
+                return true;
+            }
         }
+        false
     }
 
     /// Asks for a reply. Transient faults are repeated like any neighbour's; an unusable answer is
@@ -157,29 +183,19 @@ impl Model {
         messages: &[Message],
         workflow: WorkflowId,
     ) -> Result<Completion, ModelError> {
-        let mut pause = self.retry.base;
-        let mut transient = 0;
+        let mut pauses = self.retry.pauses().build();
         let mut unusable = 0;
         loop {
             match self.complete_once(messages, workflow).await {
-                Err(ModelError::Transient { retry_after, .. }) if transient < self.retry.times => {
-                    transient += 1;
+                Err(error @ ModelError::Transient { retry_after, .. }) => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(error);
+                    };
                     let wanted = retry_after.unwrap_or_default().min(LONGEST_PAUSE);
                     tokio::time::sleep(pause.max(wanted)).await;
-                    pause *= 2;
                 }
                 Err(ModelError::Unusable(_)) if unusable == 0 => unusable += 1,
-                result => {
-                    match &result {
-                        Ok(_) | Err(ModelError::Unusable(_)) => self.state.answered(),
-                        Err(
-                            ModelError::Transient { detail, .. } | ModelError::Permanent(detail),
-                        ) => {
-                            self.state.failed(detail);
-                        }
-                    }
-                    return result;
-                }
+                result => return result,
             }
         }
     }
@@ -193,6 +209,8 @@ impl Model {
         let Some(first) = &self.first else {
             return Err(ModelError::Permanent("no key is configured".to_owned()));
         };
+        // Closed by nobody.
+        let _slot = self.slots.acquire().await.ok();
         let Some(second) = &self.second else {
             return first.ask(messages, workflow, &self.metrics).await;
         };
@@ -204,6 +222,8 @@ impl Model {
             };
         }
         match first.ask(messages, workflow, &self.metrics).await {
+            // Whether it is back is the circuit's to find out.
+            Err(ModelError::Open(_)) => second.ask(messages, workflow, &self.metrics).await,
             Err(error @ (ModelError::Transient { .. } | ModelError::Permanent(_))) => {
                 let until = self.now() + u64::try_from(SIDELINED.as_millis()).unwrap_or(u64::MAX);
                 self.sidelined_until.store(until, Ordering::Relaxed);

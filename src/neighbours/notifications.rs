@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-
 use tracing::Instrument as _;
 
-use super::NeighbourState;
-use super::caller::{Caller, describe, is_transient, retry_after};
+use super::caller::{Caller, Unanswered, is_transient, judge_status};
 use crate::domain::{EscalationType, Severity};
 
 /// Whom to tell.
@@ -134,6 +132,11 @@ pub enum Notified {
         /// 404: the service is being deployed, for ten minutes.
         absent: bool,
     },
+    /// Nobody was asked: the service's circuit is open.
+    NotAsked {
+        /// When it is worth another try.
+        after: Duration,
+    },
     /// Refused for good.
     Refused {
         /// `permanent_failure` or `configuration`.
@@ -162,47 +165,45 @@ impl Notifications {
     }
 
     async fn tell(&self, notification: &Notification) -> Notified {
-        let answer = self
-            .caller
-            .request(
-                Method::POST,
-                "/notifications/send",
-                &notification.correlation_id,
-            )
-            .json(&request_body(
-                notification,
-                self.settings.recipients_of(notification),
-            ))
-            .send()
-            .await;
+        let body = request_body(notification, self.settings.recipients_of(notification));
+        let correlation = &notification.correlation_id;
+        let path = "/notifications/send";
+        let build = |client: &reqwest::Client| {
+            let request = self.caller.request(client, Method::POST, path, correlation);
+            request.json(&body)
+        };
+        // Any 2xx is a success, whatever its body (§3.1).
+        let answer = self.caller.ask(build, |a| judge_status(a.status)).await;
+        let later = |detail| Notified::Later {
+            after: None,
+            detail,
+            absent: false,
+        };
         let result = match answer {
-            Err(error) => Notified::Later {
-                after: None,
-                detail: describe(&error),
-                absent: false,
-            },
             Ok(answer) => {
-                let (status, after) = (answer.status(), retry_after(&answer));
-                let body: Value = answer.json().await.unwrap_or(Value::Null);
-                read_answer(status, after, &body)
+                let body = answer.json.unwrap_or(Value::Null);
+                read_answer(answer.status, answer.retry_after, &body)
             }
+            Err(Unanswered::Open(open)) => return Notified::NotAsked { after: open.after },
+            Err(Unanswered::Busy) => later("is busy".to_owned()),
+            Err(Unanswered::NotReached(detail) | Unanswered::Broken(detail)) => later(detail),
         };
         self.caller.count(match &result {
             Notified::Sent(_) => "ok",
-            Notified::Later { .. } => "transient",
+            Notified::Later { .. } | Notified::NotAsked { .. } => "transient",
             Notified::Refused { .. } => "permanent",
         });
         result
     }
 
+    /// How long a notification would have to wait; `None` when it may be tried now.
+    pub fn refuses(&self) -> Option<Duration> {
+        self.caller.circuit().refuses()
+    }
+
     /// Whether it can be reached. Some versions have no `/health`: 404 is an answer too.
     pub async fn is_reachable(&self) -> bool {
         self.caller.is_reachable("/health").await
-    }
-
-    /// What its calls say about it.
-    pub fn state(&self) -> &NeighbourState {
-        self.caller.state()
     }
 }
 

@@ -11,13 +11,11 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 pub use webhook::{NoAnswer, Posted, Said, Sighting};
 
-use tracing::Instrument as _;
-
-use super::NeighbourState;
-use super::caller::{CallError, Caller, describe, retry_after, segment};
+use super::caller::{self, CallError, Caller, Unanswered, segment};
 use crate::domain::{HistoryEntry, Phone, TenantId};
 use crate::rules::gate::Permit;
 
@@ -91,24 +89,34 @@ pub enum LookResult {
     Unavailable(String),
 }
 
+/// Why an answer is no history.
+const UNREADABLE: &str = "answered something that is no history";
+
 /// The client.
 pub struct SmsAgent {
-    caller: Caller,
+    reads: Caller,
+    /// With a circuit, a limit and connections of their own: a slow history must not hold up texts.
+    sends: Caller,
     settings: SmsAgentSettings,
 }
 
 impl SmsAgent {
-    /// Over a prepared caller.
-    pub fn new(caller: Caller, settings: SmsAgentSettings) -> Self {
-        Self { caller, settings }
+    /// Over prepared callers, for its history and for texts.
+    pub fn new(reads: Caller, sends: Caller, settings: SmsAgentSettings) -> Self {
+        Self {
+            reads,
+            sends,
+            settings,
+        }
     }
 
     /// `GET /conversations/{phone}`: the newest 20 messages. An unknown number has no history,
     /// which is not an error (recorded: 404).
     pub async fn history(&self, phone: &Phone, correlation_id: &str) -> Result<History, CallError> {
         let path = format!("/conversations/{}?limit=20", segment(phone.as_str()));
-        match self.caller.get(&path, correlation_id).await {
-            Ok(body) => Ok(reading::history(&body, self.settings.zone)),
+        match self.reads.get(&path, correlation_id).await {
+            Ok(body) => reading::history(&body, self.settings.zone)
+                .ok_or_else(|| self.reads.transient(UNREADABLE.to_owned(), None)),
             Err(CallError::Permanent { status: 404, .. }) => Ok(History::default()),
             Err(error) => Err(error),
         }
@@ -121,44 +129,58 @@ impl SmsAgent {
     /// the agent send.
     pub async fn send(&self, permit: &Permit) -> SendResult {
         let sending = self.hand_over(permit);
-        sending.instrument(self.caller.call("send")).await
+        sending.instrument(self.sends.call("send")).await
     }
 
     async fn hand_over(&self, permit: &Permit) -> SendResult {
         let correlation_id = permit.delivery().to_string();
-        let answer = self
-            .caller
-            .request(Method::POST, "/sms/send", &correlation_id)
-            .timeout(self.settings.send_timeout)
-            // Today's agent ignores it; a later one or a gateway may honour it.
-            .header("Idempotency-Key", &correlation_id)
-            .json(&json!({ "to": permit.to(), "body": permit.text() }))
-            .send()
-            .await;
-        let result = match answer {
-            // Nothing was written to the wire, so nothing was sent.
-            Err(error) if error.is_connect() => SendResult::NotSent {
-                after: None,
-                detail: describe(&error),
-            },
-            Err(error) => SendResult::Unclear(describe(&error)),
-            Ok(answer) => {
-                let (status, after) = (answer.status().as_u16(), retry_after(&answer));
-                match answer.bytes().await {
-                    Err(error) => SendResult::Unclear(describe(&error)),
-                    Ok(bytes) => {
-                        reading::send_answer(status, after, serde_json::from_slice(&bytes).ok())
-                    }
-                }
-            }
+        let body = json!({ "to": permit.to(), "body": permit.text() });
+        let build = |client: &reqwest::Client| {
+            let request = self
+                .sends
+                .request(client, Method::POST, "/sms/send", &correlation_id);
+            request
+                // Today's agent ignores it; a later one or a gateway may honour it.
+                .header("Idempotency-Key", &correlation_id)
+                .json(&body)
         };
-        self.caller.count(match &result {
+        // Now or not at all: while it waited for a place the intent would grow too old.
+        let result = match self.sends.ask_now(build, caller::reads).await {
+            Ok(answer) => {
+                let status = answer.status.as_u16();
+                reading::send_answer(status, answer.retry_after, answer.json)
+            }
+            Err(Unanswered::Open(open)) => {
+                return SendResult::NotSent {
+                    after: Some(open.after),
+                    detail: open.to_string(),
+                };
+            }
+            Err(Unanswered::Busy) => {
+                return SendResult::NotSent {
+                    after: Some(Duration::from_secs(1)),
+                    detail: "as many texts as allowed are with the agent".to_owned(),
+                };
+            }
+            // Nothing was written to the wire, so nothing was sent.
+            Err(Unanswered::NotReached(detail)) => SendResult::NotSent {
+                after: None,
+                detail,
+            },
+            Err(Unanswered::Broken(detail)) => SendResult::Unclear(detail),
+        };
+        self.sends.count(match &result {
             SendResult::Accepted { .. } => "ok",
             SendResult::NotSent { .. } => "transient",
             SendResult::Unclear(_) => "unclear",
             SendResult::Refused { .. } | SendResult::OptedOut => "permanent",
         });
         result
+    }
+
+    /// How long a text would have to wait; `None` when it may be tried now.
+    pub fn refuses(&self) -> Option<Duration> {
+        self.sends.circuit().refuses()
     }
 
     /// Whether `body` went out to `to`, judged by the agent's rows above `newer_than` that no
@@ -171,7 +193,7 @@ impl SmsAgent {
         claimed: &[String],
     ) -> LookResult {
         let path = format!("/conversations/{}?limit=50", segment(to.as_str()));
-        match self.caller.get(&path, "look").await {
+        match self.reads.get(&path, "look").await {
             Ok(answer) => reading::look(&answer, body, newer_than, claimed),
             Err(CallError::Permanent { status: 404, .. }) => LookResult::NotThere,
             Err(error) => LookResult::Unavailable(error.to_string()),
@@ -180,12 +202,7 @@ impl SmsAgent {
 
     /// Whether it can be reached.
     pub async fn is_reachable(&self) -> bool {
-        self.caller.is_reachable("/health").await
-    }
-
-    /// What its calls say about it.
-    pub fn state(&self) -> &NeighbourState {
-        self.caller.state()
+        self.reads.is_reachable("/health").await
     }
 }
 

@@ -14,7 +14,6 @@ use crate::domain::Severity;
 use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
 use crate::events::Stream;
-use crate::neighbours::Neighbours;
 use crate::stages::STAGES;
 use crate::store::backlog::{Queue, Waiting, waiting};
 
@@ -78,8 +77,6 @@ pub struct Backlog {
     pub publisher: Publisher,
     /// Where the gauges are.
     pub metrics: Arc<Metrics>,
-    /// Whose circuits are shown.
-    pub neighbours: Neighbours,
     /// The time.
     pub clock: Clock,
     /// `BACKLOG_SECONDS`.
@@ -142,13 +139,6 @@ impl Backlog {
         for (state, count) in [("idle", idle), ("used", used)] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             metrics.connections.with_label_values(&[state]).set(count);
-        }
-        for who in super::dependencies::NEIGHBOURS {
-            let circuit = i64::from(self.neighbours.state(who).circuit().number());
-            metrics
-                .circuit
-                .with_label_values(&[who.as_str()])
-                .set(circuit);
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -16,7 +16,8 @@ use super::health::Health;
 use super::metrics::Metrics;
 use crate::engine::Clock;
 use crate::events::Neighbour;
-use crate::neighbours::{Circuit, Neighbours};
+use crate::neighbours::Neighbours;
+use crate::neighbours::breaker::CircuitState;
 use crate::store::neighbour_checks::{self, Check};
 
 /// How long an answer is good.
@@ -25,7 +26,7 @@ const FRESH: Duration = Duration::from_secs(10);
 const SLOW: Duration = Duration::from_secs(1);
 /// How long a failed call to the model counts. Nothing may follow it for hours, so after that the
 /// free probe decides.
-const FAILURE_COUNTS_FOR: Duration = Duration::from_secs(60);
+const FAILURE_COUNTS_FOR: TimeDelta = TimeDelta::seconds(60);
 
 /// The neighbours in the contract's order.
 pub const NEIGHBOURS: [Neighbour; 4] = [
@@ -64,10 +65,10 @@ pub struct Report {
 pub struct Service {
     /// Who.
     pub who: Neighbour,
-    /// It answers, and its breaker lets calls through.
+    /// It answers, and its circuit lets calls through.
     pub up: bool,
-    /// Its breaker.
-    pub circuit: Circuit,
+    /// Its circuit.
+    pub circuit: CircuitState,
     /// How long the probe took.
     pub took: Duration,
     /// What the newest call or probe said when it failed.
@@ -80,7 +81,7 @@ impl Service {
         match self {
             Self { up: false, .. } => "down",
             Self {
-                circuit: Circuit::Closed,
+                circuit: CircuitState::Closed,
                 took,
                 ..
             } if *took <= SLOW => "healthy",
@@ -167,36 +168,46 @@ impl Dependencies {
 
     async fn probe(&self, who: Neighbour) -> Service {
         let began = Instant::now();
-        let state = self.neighbours.state(who);
-        let failed = match who {
-            // Its calls tell more than its list of models; before the first one a key is enough
-            // (`http-api.md` §12.8).
-            Neighbour::Openai => state.failure_within(FAILURE_COUNTS_FOR),
-            _ => None,
+        let circuits = self.neighbours.circuits_of(who);
+        // Either model will do; of the agent both are needed, history and sending.
+        let circuit = match who {
+            Neighbour::Openai => circuits.iter().map(|c| c.state).min_by_key(|s| s.figure()),
+            _ => circuits.iter().map(|c| c.state).max_by_key(|s| s.figure()),
         };
-        let untried = who == Neighbour::Openai
-            && state.last().is_none()
-            && self.neighbours.model.is_configured();
-        let reachable = failed.is_none() && (untried || self.neighbours.is_reachable(who).await);
-        let circuit = state.circuit();
-        let error = match reachable {
-            true => None,
-            false => failed.or_else(|| {
-                let configured = who != Neighbour::Openai || self.neighbours.model.is_configured();
-                let known = state.last().and_then(|last| last.error);
-                Some(match configured {
-                    true => known.unwrap_or_else(|| "does not answer".to_owned()),
-                    false => "no key is configured".to_owned(),
-                })
-            }),
+        let circuit = circuit.unwrap_or(CircuitState::Closed);
+        let newest = circuits.iter().max_by_key(|c| c.last_call);
+        let said = newest.filter(|c| c.last_call_worked == Some(false));
+        let configured = who != Neighbour::Openai || self.neighbours.model.is_configured();
+        // The model's calls tell more than its list; before the first one a key is enough
+        // (`http-api.md` §12.8).
+        let (failed, untried) = match who {
+            Neighbour::Openai => (
+                said.is_some_and(|c| c.last_call.is_some_and(|at| self.is_recent(at))),
+                configured && newest.is_some_and(|c| c.last_call.is_none()),
+            ),
+            _ => (false, false),
+        };
+        let reachable = !failed && (untried || self.neighbours.is_reachable(who).await);
+        let up = reachable && circuit != CircuitState::Open;
+        let error = match (up, configured) {
+            (true, _) => None,
+            (false, false) => Some("no key is configured".to_owned()),
+            (false, true) => {
+                let known = said.and_then(|c| c.last_error.clone());
+                Some(known.unwrap_or_else(|| "does not answer".to_owned()))
+            }
         };
         Service {
             who,
-            up: reachable && circuit != Circuit::Open,
+            up,
             circuit,
             took: began.elapsed(),
             error,
         }
+    }
+
+    fn is_recent(&self, at: DateTime<Utc>) -> bool {
+        self.clock.now() - at < FAILURE_COUNTS_FOR
     }
 }
 
@@ -251,7 +262,7 @@ mod tests {
         let service = |who| Service {
             who,
             up: !down.contains(&who),
-            circuit: Circuit::Closed,
+            circuit: CircuitState::Closed,
             took: Duration::ZERO,
             error: None,
         };
@@ -327,7 +338,7 @@ mod tests {
         one.took = Duration::from_millis(1001);
         assert_eq!(one.status(), "degraded");
         one.took = Duration::ZERO;
-        one.circuit = Circuit::HalfOpen;
+        one.circuit = CircuitState::HalfOpen;
         assert_eq!(one.status(), "degraded");
         one.up = false;
         assert_eq!(one.status(), "down");

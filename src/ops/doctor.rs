@@ -11,10 +11,13 @@ use sqlx::{PgPool, Row};
 use super::dependencies::NEIGHBOURS;
 use super::metrics::Metrics;
 use crate::config::{Config, Env};
+use crate::engine::Clock;
+use crate::engine::connection;
 use crate::engine::topology::{self, Mode, State};
 use crate::events::Neighbour;
+use crate::neighbours::open::Opening;
+use crate::store::backlog;
 use crate::store::{self, MIGRATOR};
-use crate::{service, store::backlog};
 
 /// Longer than this nobody on call wants to wait for a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -278,7 +281,7 @@ const TABLES: [&str; 9] = [
 ];
 
 async fn nats(config: &Config, found: &mut Findings) {
-    let client = match service::connect(&config.nats).await {
+    let client = match connection::connect(&config.nats).await {
         Ok(client) => client,
         Err(error) => return found.add(Verdict::Fix, "nats", &format!("{error:#}")),
     };
@@ -336,8 +339,17 @@ async fn nats(config: &Config, found: &mut Findings) {
 }
 
 async fn neighbours(config: &Config, found: &mut Findings) {
-    let clients = Metrics::new().map_err(anyhow::Error::from);
-    let clients = clients.and_then(|metrics| service::neighbours(config, &Arc::new(metrics)));
+    let clients = Metrics::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|metrics| {
+            let opening = Opening {
+                settings: &config.neighbours,
+                clock: &Clock::system(),
+                metrics: &Arc::new(metrics),
+                told: None,
+            };
+            Ok(opening.all()?)
+        });
     let clients = match clients {
         Ok(clients) => clients,
         Err(error) => return found.add(Verdict::Fix, "neighbours", &format!("{error:#}")),

@@ -9,7 +9,10 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
-use crate::store::MIGRATOR;
+use crate::store::{MIGRATOR, Patience};
+
+/// How long Postgres may take to answer a probe before its connections are taken for dead.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// What is known about ourselves.
 pub struct Health {
@@ -116,9 +119,14 @@ impl Health {
     }
 
     /// Probes until the service stops.
-    pub async fn watch(self: Arc<Self>, pool: PgPool, client: async_nats::Client) {
+    pub async fn watch(
+        self: Arc<Self>,
+        pool: PgPool,
+        patience: Patience,
+        client: async_nats::Client,
+    ) {
         while !self.stopping.is_cancelled() {
-            self.probe(&pool, &client).await;
+            self.probe(&pool, &patience, &client).await;
             tokio::select! {
                 () = self.stopping.cancelled() => {}
                 () = self.probe_now.notified() => {}
@@ -127,21 +135,30 @@ impl Health {
         }
     }
 
-    async fn probe(&self, pool: &PgPool, client: &async_nats::Client) {
+    async fn probe(&self, pool: &PgPool, patience: &Patience, client: &async_nats::Client) {
         let began = Instant::now();
-        let applied: Result<Result<i64, sqlx::Error>, _> = tokio::time::timeout(
-            Duration::from_secs(2),
-            // No table yet is an answer: the database is there, the migrations are not.
-            sqlx::query_scalar("select count(*) from _sqlx_migrations where success")
-                .fetch_one(pool),
-        )
-        .await;
+        // No table yet is an answer: the database is there, the migrations are not.
+        let applied = sqlx::query_scalar("select count(*) from _sqlx_migrations where success");
+        // A pool with all connections in use is no sign of a dead one.
+        let connection = tokio::time::timeout(Duration::from_secs(2), pool.acquire()).await;
+        let applied: Result<i64, _> = match connection {
+            Ok(Ok(mut connection)) => {
+                patience
+                    .within_of(
+                        PROBE,
+                        async move { applied.fetch_one(&mut *connection).await },
+                    )
+                    .await
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        };
         let (database, count) = match applied {
-            Ok(Ok(count)) => (true, count),
-            Ok(Err(sqlx::Error::Database(error))) if error.code().as_deref() == Some("42P01") => {
+            Ok(count) => (true, count),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
                 (true, 0)
             }
-            _ => (false, 0),
+            Err(_) => (false, 0),
         };
         self.database.store(database, Ordering::Relaxed);
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 macro_rules! metrics {
@@ -67,7 +67,7 @@ impl Row {
     pub fn kind(&self) -> &'static str {
         match self.kind {
             "HistogramVec" => "histogram",
-            "IntGaugeVec" => "gauge",
+            "IntGaugeVec" | "GaugeVec" => "gauge",
             _ => "counter",
         }
     }
@@ -87,10 +87,20 @@ metrics! {
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
     /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
+    /// Messages of a stage that wait, are in work, or are overdue (committed a while ago and not handled: in a backlog, a retry, or lost).
+    stage_messages: IntGaugeVec, "orchestrator_stage_messages", ["stage", "state"];
+    /// Events said again because the stream had lost them, by the stage that missed them.
+    said_again: IntCounterVec, "orchestrator_events_said_again_total", ["stage"];
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
     events: IntCounterVec, "orchestrator_events_total", ["subject"];
-    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent).
+    /// Calls to neighbours, by outcome (ok, transient, not_found, unclear, permanent, circuit_open: not made).
     upstream_requests: IntCounterVec, "orchestrator_upstream_requests_total", ["service", "outcome"];
+    /// Calls to neighbours under way, by circuit.
+    upstream_under_way: IntGaugeVec, "orchestrator_upstream_requests_under_way", ["service"];
+    /// Circuits of this process (0 closed, 1 half open, 2 open); sms_agent is sending, sms_agent_reads its history.
+    circuit_state: IntGaugeVec, "orchestrator_circuit_state", ["service"];
+    /// Changes of circuits, by the state they changed to (closed, half_open, open).
+    circuit_transitions: IntCounterVec, "orchestrator_circuit_transitions_total", ["service", "to"];
     /// Verdicts of the gate, by outcome (permit, wait, refuse) and by the rule that stopped the text (none for permits).
     gate: IntCounterVec, "orchestrator_gate_decisions_total", ["outcome", "rule"];
     /// Answers of a model from request to last byte, by outcome (ok, transient, permanent, unusable).
@@ -115,8 +125,6 @@ metrics! {
     escalations: IntCounterVec, "orchestrator_escalations_total", ["type", "severity"];
     /// Verdicts about payment plans, by status (validated, needs_review, invalid); a plan that is judged again counts again.
     payment_plans: IntCounterVec, "orchestrator_payment_plans_total", ["status"];
-    /// Breaker in front of a neighbour: 0 closed, 1 half open, 2 open.
-    circuit: IntGaugeVec, "orchestrator_circuit_state", ["service"];
     /// What is on its way to the outside, by kind (sms: released texts; held: texts waiting for contact hours; notification: messages to managers).
     outbox: IntGaugeVec, "orchestrator_outbox_depth", ["kind"];
     /// How long the oldest of them has waited; of held texts, since it might have gone.
@@ -153,6 +161,8 @@ metrics! {
     memory: IntGaugeVec, "orchestrator_resident_memory_bytes", [];
     /// Always 1; the label tells which version runs.
     build: IntGaugeVec, "orchestrator_build_info", ["version"];
+    /// How full the inbound stream is, of its nearest limit (0 to 1); above 0.8 what was handled makes room, at 1 the door refuses.
+    inbound_used: GaugeVec, "orchestrator_inbound_stream_used_ratio", [];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

@@ -98,7 +98,6 @@ impl Watching {
             db: with.db.clone(),
             publisher: with.publisher.clone(),
             metrics: with.metrics.clone(),
-            neighbours: with.neighbours.clone(),
             clock: with.clock.clone(),
             every: settings.backlog_every,
             seen: RwLock::new(None),

@@ -127,7 +127,7 @@ pub fn start(settings: &LogSettings) -> anyhow::Result<Telemetry> {
             .try_init(),
     };
     drop(started);
-    std::panic::set_hook(Box::new(|panic| tell_of(panic)));
+    std::panic::set_hook(Box::new(tell_of));
     Ok(Telemetry(provider))
 }
 
@@ -192,7 +192,8 @@ struct Client {
 impl Client {
     fn new() -> anyhow::Result<Self> {
         Ok(Self {
-            http: crate::neighbours::caller::client_builder()
+            http: crate::neighbours::connections::client_builder()
+                .connect_timeout(Duration::from_secs(2))
                 .timeout(Duration::from_secs(5))
                 .build()?,
             runtime: tokio::runtime::Handle::try_current()?,

@@ -20,6 +20,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::engine::Envelope;
 
+const TRACEPARENT: reqwest::header::HeaderName =
+    reqwest::header::HeaderName::from_static("traceparent");
+
 /// Spans for traces only: the log's layer leaves this target out.
 pub const PARTS: &str = "orchestrator::trace";
 
@@ -87,6 +90,15 @@ pub fn current() -> Option<String> {
             .try_with(|t| t.as_deref().map(str::to_owned))
             .ok()?
     })
+}
+
+/// [`current`] as headers of a request to a neighbour.
+pub fn headers() -> reqwest::header::HeaderMap {
+    let value = current().and_then(|t| reqwest::header::HeaderValue::try_from(t).ok());
+    value
+        .map(|value| (TRACEPARENT, value))
+        .into_iter()
+        .collect()
 }
 
 /// Links work to the trace that led to it: a decision to the draft, hours later.

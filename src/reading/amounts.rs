@@ -31,8 +31,15 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
     if !lead && !fits(g, at, start) && !marked {
         return None;
     }
-    if (g.is(end, Class::RangeJoin) || lead && g.is(end, Class::And))
-        && let Some((second, second_end, second_marked)) = one(g, end + 1, lead)
+    // "90 - 120 weekly": the dash between blanks.
+    let dashed = g.sym(end) == sym::DASH && !lead;
+    let joined = g.is(end, Class::RangeJoin) || dashed || lead && g.is(end, Class::And);
+    // "30 or maybe 40", "50, maybe 60": the filler may stand for the joining word.
+    let mut next = end + usize::from(joined || g.sym(end) == sym::COMMA);
+    let filler = g.is(next, Class::RangeFiller) && !lead;
+    next += usize::from(filler);
+    if (joined || filler && !g.is(end, Class::And))
+        && let Some((second, second_end, second_marked)) = one(g, next, lead)
     {
         // "a" joins only figures of like size ("de 60 a 80"); "50 a 2" is something else.
         let like = second.hundredths.saturating_mul(10) >= low

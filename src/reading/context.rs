@@ -33,6 +33,10 @@ pub(crate) enum CueKind {
     Paid,
     Hedge,
     NotPromise,
+    /// "more than": with a refusal after the amount it offers the amount itself.
+    Excess,
+    /// What a visit is for: "to talk about the balance".
+    Purpose,
 }
 
 /// Which amounts a cue governs.
@@ -101,6 +105,8 @@ impl<'a> Context<'a> {
                     "paid" => CueKind::Paid,
                     "hedge" => CueKind::Hedge,
                     "not_promise" => CueKind::NotPromise,
+                    "purpose" => CueKind::Purpose,
+                    "excess" => CueKind::Excess,
                     _ => return None,
                 };
                 let side = match label.reason {

@@ -22,6 +22,19 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
         };
         return Some((duration, at + 3));
     }
+    // "por mes y medio" from its first word: else "por mes" is a period.
+    if g.is(at, Class::DurationLead)
+        && g.is(at + 1, Class::Month)
+        && g.is(at + 2, Class::And)
+        && is_half(g, at + 3)
+    {
+        let duration = Duration {
+            length: Length::Weeks(6),
+            range: false,
+            period: None,
+        };
+        return Some((duration, at + 4));
+    }
     let (count, range, mut end, article) = count(g, at)?;
     while g.is(end, Class::CountFiller) || g.sym(end) == sym::DASH {
         end += 1;

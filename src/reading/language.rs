@@ -23,6 +23,11 @@ const CODES: [&str; 12] = [
     "en", "es", "pt", "fr", "ht", "tl", "vi", "it", "de", "so", "sw", "pl",
 ];
 
+/// Bits of the languages that code names.
+const EN: u16 = 1;
+const ES: u16 = 2;
+const PT: u16 = 4;
+
 /// Weight of a word that only one language has, of letters typical for one, and of endings.
 const SURE: u32 = 12;
 
@@ -101,6 +106,9 @@ struct Counter {
     words: u32,
     known: u32,
     neutral: Option<&'static str>,
+    /// Words of the lists that only Spanish, only Portuguese has.
+    spanish: u32,
+    portuguese: u32,
 }
 
 impl Counter {
@@ -117,6 +125,8 @@ impl Counter {
         let listed = LISTS.get(word).copied().unwrap_or(0);
         if listed != 0 {
             self.known += 1;
+            self.spanish += u32::from(listed == ES);
+            self.portuguese += u32::from(listed == PT);
             // A word that English or Spanish shares with a rarer language speaks mostly for the
             // former two; one they share with each other for neither more than the other.
             let languages = listed.count_ones();
@@ -163,13 +173,17 @@ impl Counter {
             Some(first) if scores[first] == best => first,
             _ => scores.iter().position(|s| *s == best).unwrap_or(0),
         };
-        let second = scores
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != at)
-            .map(|(_, s)| *s)
-            .max()
-            .unwrap_or(0);
+        let second = |but: usize| {
+            let others = scores.iter().enumerate().filter(|(i, _)| *i != but);
+            others.map(|(_, s)| *s).max().unwrap_or(0)
+        };
+        // Spanish and Portuguese share most small words, which count for Spanish; one that only
+        // Portuguese has decides when none is only Spanish ("me deixa em paz por favor").
+        let (spanish, portuguese) = (ES.trailing_zeros() as usize, PT.trailing_zeros() as usize);
+        let (at, second) = match (self.spanish, self.portuguese) {
+            (0, 1..) if at == spanish => (portuguese, best / 2),
+            _ => (at, second(at)),
+        };
         // Lists know at least a third of the words and one language leads: no need to ask.
         let enough = self.known * 3 >= self.words && best > second;
         if !enough
@@ -190,9 +204,6 @@ impl Counter {
 
 /// Endings that mark a word as one language when the lists do not have it.
 fn endings(word: &str) -> u16 {
-    const EN: u16 = 1;
-    const ES: u16 = 2;
-    const PT: u16 = 4;
     if word.len() < 4 {
         return 0;
     }

@@ -21,6 +21,7 @@ mod pattern;
 mod plan;
 mod promise;
 mod script;
+mod spelling;
 mod stance;
 pub mod statements;
 mod terms;
@@ -80,7 +81,7 @@ pub fn warm_up() {
 #[must_use]
 pub fn read(text: &str, reference: NaiveDate) -> Reading {
     let model = &*model::MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let keyword = keywords::read(&tokens, text, model);
     let mut triggers = triggers::read(text, &tokens, model);
     let language = match keyword {
@@ -179,7 +180,7 @@ pub fn plain_words(text: &str) -> Vec<String> {
 pub fn trace(text: &str) -> String {
     use std::fmt::Write as _;
     let model = &*model::MODEL;
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let c = context::Context::new(text, &tokens, model);
     let mut out = String::new();
     for (table, faults) in &model.faults {

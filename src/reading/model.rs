@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::lexicon::Lexicon;
 use super::numbers::NumberWords;
 use super::pattern::{Fault, Table, TableBuilder};
+use super::spelling::Spelling;
 use super::tokens::Masks;
 use super::words::WordClasses;
 
@@ -13,6 +14,7 @@ use super::words::WordClasses;
 pub(crate) struct Model {
     pub lexicon: Lexicon,
     pub masks: Masks,
+    pub spelling: Spelling,
     pub numbers: NumberWords,
     pub classes: WordClasses,
     pub periods: Table,
@@ -34,6 +36,7 @@ pub(crate) static REPLIES: LazyLock<Model> = LazyLock::new(|| Model::build(&[], 
 const TRIGGER_FILES: &[&str] = &[
     include_str!("data/triggers_classes.txt"),
     include_str!("data/opt_out.txt"),
+    include_str!("data/opt_out_grammar.txt"),
     include_str!("data/self_harm.txt"),
     include_str!("data/hostile.txt"),
     include_str!("data/dispute.txt"),
@@ -83,6 +86,11 @@ impl Model {
             }
             Some(builder)
         });
+        let spelling = Spelling::load(
+            include_str!("data/spelling.txt"),
+            include_str!("data/spelling_honest.txt"),
+            &mut lexicon,
+        );
         // Tables are finished only now: their index by word needs the final number of words.
         let mut faults = Vec::new();
         let mut finish = |i: usize, name: &'static str| {
@@ -107,6 +115,7 @@ impl Model {
         Self {
             lexicon,
             masks,
+            spelling,
             numbers,
             classes,
             periods,

@@ -284,7 +284,7 @@ mod tests {
             ("dos mil", 2_000),
             ("doscientos cincuenta y cinco", 255),
         ] {
-            let tokens = tokenize(text, &MODEL.lexicon, &MODEL.masks);
+            let tokens = tokenize(text, &MODEL);
             let number = MODEL.numbers.read(&tokens, text, 0);
             assert_eq!(
                 number.map(|n| (n.hundredths / 100, n.end)),

@@ -38,6 +38,7 @@ pub(crate) fn find(c: &Context) -> Vec<Candidate> {
         if c.money(at).is_some() {
             let candidate = twice_dated(c, at)
                 .or_else(|| instalments(c, at))
+                .or_else(|| times_weeks(c, at))
                 .or_else(|| spread(c, at))
                 .or_else(|| period_after(c, at))
                 .or_else(|| period_before(c, at, &used));
@@ -185,6 +186,24 @@ fn instalments(c: &Context, at: usize) -> Option<Candidate> {
     }
 }
 
+/// "150 x 3 weeks", "300 x 4 months": the unit of the duration is the period.
+fn times_weeks(c: &Context, at: usize) -> Option<Candidate> {
+    let x = c.model.lexicon.get("x")?;
+    let duration = c.duration(at + 2).filter(|_| c.sym(at + 1) == x)?;
+    let Length::Weeks(weeks) = duration.length else {
+        return None;
+    };
+    let unit = c.units[at + 2];
+    let monthly =
+        (unit.first..unit.last).any(|t| c.model.classes.is(c.tokens[t].sym, Class::Month));
+    // "150 a week x 3 weeks" never comes here: its period follows the amount.
+    let period = Period::plain(1, if monthly { 4 } else { 1 });
+    let mut found = candidate(c, at, period, at, at + 3)?;
+    found.weeks = Some(weeks);
+    found.range |= duration.range;
+    Some(found)
+}
+
 /// A period within a few words after an amount.
 fn following_period(c: &Context, at: usize) -> Option<(Period, usize)> {
     for i in at + 1..(at + 5).min(c.units.len()) {
@@ -208,7 +227,8 @@ fn spread(c: &Context, at: usize) -> Option<Candidate> {
     let after = (at + 1..sentence.end.min(at + 9)).any(|i| c.is(i, Class::Spread));
     let mut cue = before || after;
     for i in at + 1..sentence.end.min(at + 11) {
-        if c.is(i, Class::Spread) {
+        // "1200 / 12 weeks"
+        if c.is(i, Class::Spread) || c.sym(i) == sym::SLASH {
             cue = true;
         }
         if c.money(i).is_some() || c.period(i).is_some() || c.is(i, Class::Adversative) {
@@ -252,8 +272,17 @@ fn twice_dated(c: &Context, at: usize) -> Option<Candidate> {
     let first = c.money(at)?;
     let d1 = date_after(at)?;
     let second_at = (d1 + 1..(d1 + 4).min(c.units.len())).find(|i| c.money(*i).is_some())?;
-    // "1200 in 3 months, 400 every month": the second has no day of its own.
-    date_after(second_at)?;
+    // "1200 in 3 months, 400 every month": the second has no day of its own; "the 15th of every
+    // month" has.
+    let dated_month = |i: usize| {
+        c.period(i).is_some_and(|p| p.weeks == 4)
+            && (c.units[i].first..c.units[i].last).any(|t| c.tokens[t].sym == sym::ORDINAL)
+    };
+    if date_after(second_at).is_none()
+        && !(second_at + 1..(second_at + 4).min(c.units.len())).any(dated_month)
+    {
+        return None;
+    }
     let second = c.money(second_at)?;
     let mut monthly = None;
     for i in second_at + 1..(second_at + 6).min(c.units.len()) {

@@ -11,11 +11,12 @@
 //! | --- | --- |
 //! | `word` | that word, spelled folded (lower case, no accents, no apostrophe) |
 //! | `a\|b` | either word |
+//! | `mand{e,en}{,me}` | each stem with each ending: mande, manden, mandeme, mandenme |
 //! | `word?`, `(…)?` | optional |
 //! | `(a b\|c d)` | either sequence |
 //! | `@name` | a sequence of an earlier `@name = …` line |
 //! | `..` / `..N` | up to 3 / N words or commas, never across a sentence end |
-//! | `^` `$` | start / end of a sentence; `^^` `$$` of the text |
+//! | `^` `$` | start / end of a sentence; `^^` `$$` of the text; `$` holds before a word of `@tail` too |
 //! | `!a\|b` | next word is none of these; `<!a\|b` the one before is none of these |
 //! | `NUM`, `MONEY` … | a symbol of [`sym::NAMES`] |
 
@@ -85,6 +86,9 @@ pub(crate) struct Table {
     lines: Vec<&'static str>,
     by_first: Vec<Vec<Candidate>>,
     firsts: Vec<Vec<Sym>>,
+    /// Words that may trail after a finished sentence without a mark ("please", "im serious"): the
+    /// class `@tail` of the table. `$` holds before them.
+    tails: Vec<Sym>,
     /// Bit sets over symbols, shared by the candidates that have the same.
     filters: Vec<Box<[u64]>>,
 }
@@ -183,6 +187,16 @@ impl Table {
         Some(bits)
     }
 
+    fn is_tail(&self, word: Sym) -> bool {
+        self.tails.binary_search(&word).is_ok()
+    }
+
+    /// Whether what follows a finished sentence only trails after it, with or without a comma.
+    fn only_trails(&self, syms: &[Sym], at: usize) -> bool {
+        let word = at + usize::from(syms.get(at) == Some(&sym::COMMA));
+        syms.get(word).is_some_and(|s| self.is_tail(*s))
+    }
+
     /// Backtracking is safe here: programs are short, have no loops and gaps are bounded.
     fn run(&self, mut pc: Pc, mut at: usize, syms: &[Sym]) -> Option<usize> {
         loop {
@@ -237,7 +251,8 @@ impl Table {
                     }
                 }
                 Op::SentenceEnd => {
-                    if syms.get(at).is_some_and(|s| !sym::ends_sentence(*s)) {
+                    let open = |s: &Sym| !sym::ends_sentence(*s);
+                    if syms.get(at).is_some_and(open) && !self.only_trails(syms, at) {
                         return None;
                     }
                 }
@@ -249,7 +264,7 @@ impl Table {
                 Op::TextEnd => {
                     if syms[at.min(syms.len())..]
                         .iter()
-                        .any(|s| !sym::ends_sentence(*s) && *s != sym::COMMA)
+                        .any(|s| !sym::ends_sentence(*s) && *s != sym::COMMA && !self.is_tail(*s))
                     {
                         return None;
                     }

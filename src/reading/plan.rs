@@ -44,6 +44,11 @@ pub(crate) fn read(c: &Context, reference: NaiveDate) -> Option<PlanOffer> {
             let stance = judge(c, o.money, o.start, o.end, &candidates);
             match stance {
                 // A total spread over weeks proposes by its form, unless something says no.
+                Stance::Foreign | Stance::Refused(CueKind::Ask | CueKind::Other)
+                    if o.spread && proposed_inside(c, o) =>
+                {
+                    Stance::Offered
+                }
                 Stance::Foreign if o.spread && !has_foreign_left(c, o) => Stance::Bare,
                 other => other,
             }
@@ -62,6 +67,14 @@ pub(crate) fn read(c: &Context, reference: NaiveDate) -> Option<PlanOffer> {
         .map(|(o, _)| *o)
         .max_by_key(|o| o.money)?;
     finish(c, &chosen, &candidates, reference)
+}
+
+/// "I owe 600, can I do it in 6 weekly payments": what is owed is offered by what follows it.
+fn proposed_inside(c: &Context, o: &Candidate) -> bool {
+    let mut offers = c.cues_in(CueKind::Offer, o.money + 1..o.end);
+    // "my balance is 900, split it in 9 weeks"
+    let told = (o.money + 1..o.end).any(|i| c.is(i, Class::SpreadVerb));
+    told || offers.any(|q| q.side == Side::Left)
 }
 
 fn has_foreign_left(c: &Context, o: &Candidate) -> bool {
@@ -132,10 +145,9 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
             .max_by_key(|(o, _)| o.money);
         let from = match before {
             Some((o, s)) => {
-                let corrected = c
-                    .cues
-                    .iter()
-                    .any(|q| q.kind == CueKind::Correct && q.start >= o.end && q.end == at);
+                let corrected = c.cues.iter().any(|q| {
+                    q.kind == CueKind::Correct && q.start >= o.end && leads_to(c, q.end, at)
+                });
                 let foreign = *s == Stance::Foreign;
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.
@@ -169,6 +181,11 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
         });
     }
     carried
+}
+
+/// "scratch that, 85": nothing but a comma between the correction and its figure.
+fn leads_to(c: &Context, end: usize, at: usize) -> bool {
+    end == at || end + 1 == at && c.sym(end) == super::lexicon::sym::COMMA
 }
 
 /// "60 not 100 a week", "60 instead of 100 a week".

@@ -114,6 +114,11 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
                     && n.start >= q.start
                     && n.start < q.end
                     && n.end > q.end
+                // "le acabo de mandar": it is done.
+                || n.kind == CueKind::Paid
+                    && q.kind == CueKind::CommitWeak
+                    && (q.start + 1..q.end).contains(&n.start)
+                    && n.end > q.end
                 || n.kind == CueKind::Reject
                     && n.side == Side::Left
                     && n.start <= q.start
@@ -138,6 +143,14 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
             .map(|next| next.start)
             .find(|s| *s >= q.end)
             .unwrap_or(clause.end);
+        // "el lunes le doy 100 y el dia 30 le doy 250": the day right before the next commitment is its.
+        let led = earlier_date(c, from..q.start.max(from)).is_some();
+        let end = match end.checked_sub(1) {
+            Some(day) if led && day > q.end && end < clause.end && c.is_date(day) => day,
+            _ => end,
+        };
+        let purpose = c.cues_in(CueKind::Purpose, q.end..end);
+        let end = purpose.map(|p| p.start).min().unwrap_or(end);
         let scope = q.start..end;
         let mut found = payments(c, scope.clone(), plans);
         // "can I pay it off over 10 weeks" asks for a plan, it promises nothing.
@@ -305,7 +318,13 @@ fn is_whole(c: &Context, i: usize) -> bool {
 
 /// `rest`, `other half`: words that mean a further payment.
 fn is_remainder(c: &Context, i: usize) -> bool {
+    let other = ["other", "otra", "otro"];
+    let other = i > 0
+        && other
+            .iter()
+            .any(|w| c.model.lexicon.get(w) == Some(c.sym(i - 1)));
     c.is(i, Class::Half)
+        || other
         || [
             "rest",
             "remainder",

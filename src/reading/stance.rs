@@ -49,6 +49,7 @@ pub(crate) fn judge(
     }
     match (left, right) {
         (_, Some(CueKind::Bill)) => Stance::Foreign,
+        (_, Some(CueKind::Reject)) if exceeded(c, money) => Stance::Offered,
         (_, Some(CueKind::Reject)) => Stance::Refused(CueKind::Reject),
         (Some(CueKind::Wish), _) => Stance::Refused(CueKind::Wish),
         (Some(CueKind::Other), right) if right != Some(CueKind::Offer) => Stance::Foreign,
@@ -65,6 +66,13 @@ pub(crate) fn judge(
         (Some(kind), _) => Stance::Refused(kind),
         (None, _) => bare(c, money, others),
     }
+}
+
+/// "mas de 70 por semana no puedo": what is refused is anything above the amount.
+fn exceeded(c: &Context, money: usize) -> bool {
+    c.cues
+        .iter()
+        .any(|q| q.kind == CueKind::Excess && (q.end == money || q.end == money + 1))
 }
 
 /// A condition or wish before "but" does not reach past it, and the other way round.
@@ -120,6 +128,9 @@ fn barrier_left(c: &Context, money: usize, start: usize, others: &[Candidate]) -
         if c.ends_sentence(i) || c.is(i, Class::Adversative) || c.is(i, Class::Consequence) {
             return i + 1;
         }
+        if tells_paydays(c, i, money) {
+            return i + 1;
+        }
         let other = c.money(i).is_some() && !own(i)
             || others
                 .iter()
@@ -129,6 +140,15 @@ fn barrier_left(c: &Context, money: usize, start: usize, others: &[Candidate]) -
         }
     }
     0
+}
+
+/// "I get paid twice a month and can do 150": when wages come says nothing of the offer after it.
+fn tells_paydays(c: &Context, at: usize, money: usize) -> bool {
+    let ends_here = |q: &&Cue| q.kind == CueKind::PayFrequency && q.end == at + 1;
+    let next = at + 1;
+    c.cues.iter().any(|q| ends_here(&q))
+        && next < money
+        && (c.sym(next) == sym::COMMA || c.sym(next) == sym::DASH || c.is(next, Class::And))
 }
 
 /// "I was paying 300 down and 50 a week": joined amounts share what is said of the first.
@@ -147,6 +167,11 @@ fn inherited(c: &Context, money: usize, barrier: usize, others: &[Candidate]) ->
         Some(CueKind::Other) if money - barrier <= 2 => Some(CueKind::Other),
         _ => None,
     }
+}
+
+/// "1200 de renta al mes": what an amount is for may stand between it and its period.
+const fn names_another_thing(kind: CueKind) -> bool {
+    matches!(kind, CueKind::Other | CueKind::Bill)
 }
 
 /// The nearest cue to the right, before another amount or "but".
@@ -170,7 +195,7 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
         .iter()
         .filter(|q| {
             q.side == Side::Right
-                && q.start >= end
+                && (q.start >= end || q.start == money + 1 && names_another_thing(q.kind))
                 && q.start < limit
                 && is_stance(q.kind)
                 && !introduces_next(c, q, limit)
@@ -178,9 +203,8 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
         .filter(|q| {
             // "100 a week depending on my tips" is an offer, "100 a week in tips" is not: what an
             // amount is for stands right beside it.
-            let beside = matches!(q.kind, CueKind::Other | CueKind::Bill);
-            let reach = if beside { 0 } else { 14 };
-            q.start - end <= reach
+            let reach = if names_another_thing(q.kind) { 0 } else { 14 };
+            q.start.saturating_sub(end) <= reach
         })
         .min_by_key(|q| (q.start, usize::MAX - q.end))
         .map(|q| q.kind)
@@ -227,6 +251,10 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
             }
         }
         let s = c.sym(i);
+        // "50 weekly, depends on my hours": an afterthought, which a cue would have to make foreign.
+        if s == sym::COMMA && i > money && c.period(i - 1).is_some() {
+            break;
+        }
         if s < sym::FIRST_WORD && s != sym::UNKNOWN {
             continue;
         }
@@ -235,6 +263,11 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         }
         // What follows "starting" says when, not what: "starting when my taxes come".
         if i > money && (c.is(i, Class::StartLead) || c.is(i, Class::Until)) {
+            break;
+        }
+        // "80 a week no wait 70": the correction is judged with its own figure.
+        let corrected = |q: &Cue| q.kind == CueKind::Correct && q.start == i;
+        if i > money && c.cues.iter().any(corrected) {
             break;
         }
         let said_of_offers = [

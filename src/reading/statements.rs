@@ -140,7 +140,7 @@ pub fn read(text: &str, today: NaiveDate) -> Statements {
     let model = &*REPLIES;
     // "seventy-five": a hyphen between letters is a blank. Byte positions stay.
     let text = &unhyphenated(text);
-    let tokens = tokens::tokenize(text, &model.lexicon, &model.masks);
+    let tokens = tokens::tokenize(text, model);
     let context = Context::new(text, &tokens, model);
     let (sentences, questions) = sentences(&tokens);
     let mut found = Statements {
@@ -271,6 +271,11 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
                 .map_or("", |l| l.reason);
             if how == "relative" {
                 return durations(c, unit, &mut push);
+            }
+            // "We'd", without its apostrophe, would be a Wednesday.
+            let text = c.text.get(span.clone()).unwrap_or_default();
+            if text.contains(['\'', '’']) && text.to_lowercase().starts_with("we") {
+                return;
             }
             let words = &c.tokens[unit.first..unit.last];
             let weekday = dates::weekday_of(c, words);

@@ -38,7 +38,8 @@ pub(super) fn start_words(c: &Context, chosen: &Candidate) -> Option<Range<usize
             continue;
         }
         // "starting", "starting on the", "a partir del": up to three words, then the date.
-        for j in i + 1..(i + 5).min(c.units.len()) {
+        let own = |j: usize| chosen.start <= j && j < chosen.end || c.is(j, Class::StartFiller);
+        for j in (i + 1..(i + 9).min(c.units.len())).filter(|j| !own(*j)) {
             if c.is_date(j) {
                 return Some(j..j + 1);
             }
@@ -135,7 +136,9 @@ pub(super) fn down_payment(
         let marked = c.cues.iter().any(|q| {
             q.kind == CueKind::Down
                 && (q.side == Side::Right && q.start > at && q.start <= at + 2
-                    || q.side == Side::Left && q.end == at && c.is(q.start, Class::Down))
+                    || q.side == Side::Left
+                        && q.end == at
+                        && (q.start..q.end).any(|i| c.is(i, Class::Down)))
         });
         let then = at < chosen.money && {
             let between = at + 1..chosen.start;
@@ -160,16 +163,36 @@ pub(super) fn down_payment(
         }
         return (Some((at, money.amount)), false);
     }
-    let unstated = window.clone().any(|i| {
-        let half = c.is(i, Class::Half) || c.is(i, Class::Whole);
-        half && (i + 1..(i + 5).min(window.end)).any(|j| {
-            (c.is_date(j) || c.is(j, Class::Down))
-                && !c.is(j - 1, Class::LeadKeep)
-                && (j..chosen.start)
-                    .any(|k| c.is(k, Class::Then) || c.is(k, Class::And) || is_plus(c, k))
-        })
-    });
+    let unstated = window
+        .clone()
+        .any(|i| part_now(c, i, chosen.start, &window));
     (None, unstated)
+}
+
+/// "half now then 100 a week", "hoy la mitad y luego 50": a first payment without a figure. The rent
+/// itself is none (labelling guide §1.1, "on top of rent").
+fn part_now(c: &Context, i: usize, offer: usize, window: &Range<usize>) -> bool {
+    let rent = ["rent", "renta", "alquiler"];
+    let is_rent = |i: usize| {
+        rent.iter()
+            .any(|w| c.model.lexicon.get(w) == Some(c.sym(i)))
+    };
+    if is_rent(i) || is_rent(i + 1) || !(c.is(i, Class::Half) || c.is(i, Class::Whole)) {
+        return false;
+    }
+    let linked = |from: usize, link: fn(&Context, usize) -> bool| {
+        (from..offer).any(|k| c.is(k, Class::Then) || link(c, k))
+    };
+    let joined = |c: &Context, k: usize| c.is(k, Class::And) || is_plus(c, k);
+    let after = (i + 1..(i + 5).min(window.end)).any(|j| {
+        let marked = c.is_date(j) || c.is(j, Class::Down);
+        marked && !c.is(j - 1, Class::LeadKeep) && linked(j, joined)
+    });
+    // The day said first binds less: only "then" makes the part the first of two payments.
+    let before = c.is(i, Class::Half)
+        && (window.start.max(i.saturating_sub(5))..i).any(|j| c.is_date(j))
+        && linked(i, |_, _| false);
+    after || before
 }
 
 fn is_plus(c: &Context, i: usize) -> bool {

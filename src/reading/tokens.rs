@@ -5,6 +5,8 @@
 
 use super::fold::{Folded, fold};
 use super::lexicon::{Lexicon, Sym, sym};
+use super::model::Model;
+use super::spelling::Spelling;
 
 /// Longest text read, in bytes; the rest is ignored. Inbound texts have at most 2,000 characters and
 /// plan requests 5,000; four bytes a character is the worst case of UTF-8.
@@ -42,7 +44,7 @@ pub(crate) struct Token {
 }
 
 /// Splits a text. Never fails; at most one token per character.
-pub(crate) fn tokenize(text: &str, lexicon: &Lexicon, masks: &Masks) -> Vec<Token> {
+pub(crate) fn tokenize(text: &str, model: &Model) -> Vec<Token> {
     let mut cut = text.len().min(MAX_BYTES);
     while !text.is_char_boundary(cut) {
         cut -= 1;
@@ -50,8 +52,9 @@ pub(crate) fn tokenize(text: &str, lexicon: &Lexicon, masks: &Masks) -> Vec<Toke
     let mut scanner = Scanner {
         text: &text[..cut],
         at: 0,
-        lexicon,
-        masks,
+        lexicon: &model.lexicon,
+        masks: &model.masks,
+        spelling: &model.spelling,
         tokens: Vec::with_capacity(text.len() / 4 + 4),
         word: String::with_capacity(24),
         blank_before: true,
@@ -100,6 +103,7 @@ struct Scanner<'a> {
     at: usize,
     lexicon: &'a Lexicon,
     masks: &'a Masks,
+    spelling: &'a Spelling,
     tokens: Vec<Token>,
     word: String,
     blank_before: bool,
@@ -161,7 +165,11 @@ impl Scanner<'_> {
                 Folded::Apostrophe => break,
                 Folded::Mark('*') => self.word.push('*'),
                 Folded::Mark('@' | '#') if letter_follows => self.word.push('*'),
-                Folded::Mark('$') if letter_follows || following == Some(Folded::Mark('$')) => {
+                Folded::Mark('$')
+                    if letter_follows
+                        || following == Some(Folded::Mark('$'))
+                        || self.word.ends_with('*') =>
+                {
                     self.word.push('*');
                 }
                 // `!` inside a word is a letter only in the usual two disguises; otherwise
@@ -226,7 +234,7 @@ impl Scanner<'_> {
                 return s;
             }
         }
-        sym::UNKNOWN
+        self.spelling.find(&self.word).unwrap_or(sym::UNKNOWN)
     }
 
     fn read_mark(&mut self, mark: char, next: usize) {
@@ -309,10 +317,6 @@ impl Scanner<'_> {
             end += 1;
         }
         let body = &self.text[start..end];
-        if let Some((s, until)) = self.leet_from_digit(end) {
-            self.push(s, start, until, None);
-            return;
-        }
         let (s, figure) = super::figures::classify(body);
         let suffix = &bytes[end..bytes.len().min(end + 2)];
         let ends_there = !bytes.get(end + 2).is_some_and(u8::is_ascii_alphabetic);
@@ -325,6 +329,10 @@ impl Scanner<'_> {
         if ends_there && ordinal && body.len() <= 2 {
             let day = body.parse().unwrap_or(0);
             self.push(sym::ORDINAL, start, end + 2, Some(Figure::Ordinal(day)));
+            return;
+        }
+        if let Some((s, until)) = self.leet_from_digit(end) {
+            self.push(s, start, until, None);
             return;
         }
         if ends_there && clock {

@@ -242,11 +242,12 @@ impl Grouper<'_> {
             "n_weeks" => Period::plain(1, count()),
             "n_months" => Period::plain(1, 4 * count()),
             "n_days" => {
-                let days = count();
-                match days {
+                // "cada ocho dias" is a week and "cada 15 dias" a fortnight (labelling guide §1.3).
+                match count() {
+                    8 => Period::plain(1, 1),
                     15 => Period::plain(1, 2),
                     28..=31 => Period::plain(1, 4),
-                    _ => Period::plain(7, days),
+                    days => Period::plain(7, days),
                 }
             }
             "paycheck" => Period {

@@ -56,6 +56,8 @@ classes! {
     DurationPast = "duration_past",
     /// `to`, `or`: between the ends of a range.
     RangeJoin = "range_join",
+    /// `maybe`, between the ends of a choice: "30 or maybe 40".
+    RangeFiller = "range_filler",
     /// `between`, `entre`.
     RangeLead = "range_lead",
     And = "and",
@@ -69,6 +71,8 @@ classes! {
     Then = "then",
     /// Words that say that recurring payments begin.
     StartLead = "start_lead",
+    /// Words between "starting" and its date: "start paying 70 a week on the 22nd".
+    StartFiller = "start_filler",
     /// Leading words cut from `when` and `start`.
     LeadCut = "lead_cut",
     /// Leading words kept in `when`.
@@ -83,6 +87,8 @@ classes! {
     EventEnd = "event_end",
     /// `over`, `across`, `split`, `repartido`: spread a total.
     Spread = "spread",
+    /// Those of them that tell somebody to do it.
+    SpreadVerb = "spread_verb",
     /// Words that mean a first, separate payment.
     Down = "down",
     /// What is paid without a figure: `rest`, `balance`, `all`.

@@ -35,6 +35,7 @@ mod stems;
 mod subsidy;
 mod third_parties;
 mod topics;
+mod vocabulary;
 mod vouched;
 mod words;
 
@@ -102,6 +103,7 @@ const CHECKS: &[Check] = &[
     echo::check,
     orders::check,
     remarks::check,
+    vocabulary::check,
 ];
 
 /// What the checks make of a reply.

@@ -1,16 +1,21 @@
 //! What a text of ours must not say (`rules.md` R18, R20, R26, R30), whoever wrote it.
 //!
-//! One function, [`findings`]; the phrases are data.
+//! There is one table of such topics, and this is its reader: phrases in
+//! `reading/data/replies_topics.txt`, words in all their forms in [`stems`]. The gate asks
+//! [`findings`] about every text in the moment of sending, the checks of drafts ask [`topics`] and
+//! leave less to the model than the gate leaves to a person.
 
-use std::sync::LazyLock;
+pub(super) mod stems;
 
+use std::ops::Range;
+
+use chrono::NaiveDate;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::domain::DeliveryKind;
-
-/// Phrases by rule; see the file's own head.
-const FORBIDDEN: &str = include_str!("content/forbidden.txt");
+use crate::reading::plain_words;
+use crate::reading::statements::{self, Phrase, Statements};
 
 /// Something a text must not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,39 +26,84 @@ pub struct Finding {
     pub may_be_overridden: bool,
 }
 
-struct Phrase {
-    rule: &'static str,
-    words: Vec<String>,
-    /// The last word may go on.
-    open: bool,
+/// Whom an entry of the table binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Binds {
+    /// Every text, a manager's too.
+    Everybody,
+    /// Drafts only: a person may well write "your lease renewal" or "you can pay by debit card".
+    TheModel,
 }
 
-static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
-    let lines = FORBIDDEN
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
-    lines
-        .filter_map(|line| {
-            let (rule, phrase) = line.split_once(": ")?;
-            let open = phrase.ends_with('*');
-            Some(Phrase {
-                rule,
-                words: words(phrase.trim_end_matches('*')),
-                open,
-            })
-        })
-        .collect()
-});
+/// A forbidden topic in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// The rule.
+    pub rule: &'static str,
+    /// The section of the table it stands in.
+    pub reason: &'static str,
+    /// Whom it binds.
+    pub binds: Binds,
+    /// Where, in bytes.
+    pub span: Range<usize>,
+}
 
-impl Phrase {
-    fn is_in(&self, text: &[String]) -> bool {
-        let last = self.words.len().saturating_sub(1);
-        let same = |(at, (said, word)): (usize, (&String, &String))| {
-            said == word || (self.open && at == last && said.starts_with(word.as_str()))
-        };
-        text.windows(self.words.len())
-            .any(|said| said.iter().zip(&self.words).enumerate().all(same))
-    }
+/// The rule behind a section of the table, and whom it binds. A section without a rule here is not
+/// about topics; a test knows all of them.
+fn rule_of(name: &str, reason: &str) -> Option<(&'static str, Binds)> {
+    Some(match (name, reason) {
+        ("forbidden", "eviction" | "court" | "police" | "credit") => ("R18", Binds::Everybody),
+        ("forbidden", "place" | "law" | "debt") => ("R18", Binds::TheModel),
+        ("forbidden", "shaming") => ("R20", Binds::Everybody),
+        ("forbidden", "threat" | "tone") => ("R20", Binds::TheModel),
+        ("person", "claim") => ("R26", Binds::Everybody),
+        ("person", "human") => ("R26", Binds::TheModel),
+        ("secrets", "number") => ("R30", Binds::Everybody),
+        ("secrets", "ask") => ("R30", Binds::TheModel),
+        _ => return None,
+    })
+}
+
+/// Every forbidden topic in a text that has been read, without those that are only the property's
+/// name: "Oak Court" is no court.
+pub fn topics(text: &str, said: &Statements, property: Option<&str>) -> Vec<Topic> {
+    let phrases = said.phrases.iter().filter_map(|phrase: &Phrase| {
+        let (rule, binds) = rule_of(phrase.name, phrase.reason)?;
+        Some(Topic {
+            rule,
+            reason: phrase.reason,
+            binds,
+            span: phrase.span.clone(),
+        })
+    });
+    let stems = stems::all(text, stems::TOPICS.iter().map(|(stem, ..)| *stem));
+    let stems = stems.filter_map(|(at, span)| {
+        let (_, rule, binds) = stems::TOPICS.get(at)?;
+        Some(Topic {
+            rule,
+            reason: "topic",
+            binds: *binds,
+            span,
+        })
+    });
+    phrases
+        .chain(stems)
+        .filter(|topic| !is_property(text, &topic.span, property))
+        .collect()
+}
+
+/// Part of the property's name, with another of its words beside it.
+fn is_property(text: &str, span: &Range<usize>, property: Option<&str>) -> bool {
+    let Some(property) = property else {
+        return false;
+    };
+    let property = plain_words(property);
+    let part = |range: Option<&str>| plain_words(range.unwrap_or_default());
+    let inside = part(text.get(span.clone()));
+    let (before, after) = (part(text.get(..span.start)), part(text.get(span.end..)));
+    let beside = before.last().is_some_and(|w| property.contains(w))
+        || after.first().is_some_and(|w| property.contains(w));
+    !inside.is_empty() && inside.iter().all(|w| property.contains(w)) && beside
 }
 
 /// Lower case, without accents and punctuation.
@@ -74,22 +124,24 @@ fn words(text: &str) -> Vec<String> {
 pub fn says_any(text: &str, phrases: &[&str]) -> bool {
     let said = words(text);
     phrases.iter().any(|phrase| {
-        Phrase {
-            rule: "",
-            words: words(phrase),
-            open: false,
-        }
-        .is_in(&said)
+        let phrase = words(phrase);
+        said.windows(phrase.len()).any(|part| part == phrase)
     })
 }
 
-/// Everything in a text that a rule forbids, each rule once.
-pub fn findings(text: &str, kind: DeliveryKind, own_domains: &[String]) -> Vec<Finding> {
-    let said = words(text);
-    let mut rules: Vec<&'static str> = PHRASES
-        .iter()
-        .filter(|phrase| phrase.is_in(&said))
-        .map(|phrase| phrase.rule)
+/// Everything in a text that a rule forbids whoever wrote it, each rule once.
+pub fn findings(
+    text: &str,
+    kind: DeliveryKind,
+    own_domains: &[String],
+    property: Option<&str>,
+) -> Vec<Finding> {
+    // No topic depends on the day.
+    let said = statements::read(text, NaiveDate::default());
+    let mut rules: Vec<&'static str> = topics(text, &said, property)
+        .into_iter()
+        .filter(|topic| topic.binds == Binds::Everybody)
+        .map(|topic| topic.rule)
         .collect();
     if links(text).any(|link| !is_ours(&link, own_domains)) {
         rules.push("R30");
@@ -168,30 +220,66 @@ mod tests {
 
     fn rules(text: &str) -> Vec<&'static str> {
         let own = ["pay.example.com".to_owned()];
-        findings(text, DeliveryKind::Auto, &own)
+        findings(text, DeliveryKind::Auto, &own, None)
             .into_iter()
             .map(|f| f.rule)
             .collect()
     }
 
+    /// What the gate refused when it had a table of its own; no entry may get lost.
+    const REFUSED: &[(&str, &str)] = &[
+        (
+            "R18",
+            "eviction, evicted, court, courts, lawsuits, sue you, suing, legal action, police, sheriff, marshal, arrest, jail, prison, garnish, credit report, credit score, credit bureau, collections agency, collection agency, notice to quit",
+        ),
+        (
+            "R18",
+            "desalojo, desalojaremos, tribunal, corte, demanda judicial, acción legal, acciones legales, policía, cárcel, embargo, embargaremos, buró de crédito, reporte de crédito, despejo, processo judicial, ação judicial, prisão, cadeia, penhora",
+        ),
+        (
+            "R20",
+            "deadbeat, shame on you, pathetic, lazy, stupid, idiot, fucking, shit, bitch, asshole, damn, sinvergüenza, estúpida, mentiroso, idiota, vergonha",
+        ),
+        (
+            "R26",
+            "I am a real person, I'm a real person, I am a human, I'm a human, I am human, I'm human, I'm not a bot, I am not a robot, not an automated, soy una persona, no soy un robot, no soy un bot, sou uma pessoa, não sou um robô",
+        ),
+        (
+            "R30",
+            "card number, credit card number, debit card number, CVV, social security number, SSN, bank account number, routing number, account number, número de tarjeta, número de seguro social, número de cuenta, número do cartão, número da conta",
+        ),
+    ];
+
     #[test]
-    fn every_line_of_the_list_can_be_found() {
-        assert!(PHRASES.len() > 40);
-        for phrase in PHRASES.iter() {
-            let text = format!("well, {} indeed", phrase.words.join(" "));
-            assert!(rules(&text).contains(&phrase.rule), "{text}");
+    fn nothing_the_gate_ever_refused_is_missing_from_the_one_table() {
+        for (rule, phrases) in REFUSED {
+            for phrase in phrases.split(", ") {
+                let text = format!("Well {phrase} indeed");
+                assert!(rules(&text).contains(rule), "{text}: {:?}", rules(&text));
+            }
         }
-        for line in FORBIDDEN
-            .lines()
-            .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
-        {
-            assert!(line.starts_with('R') && line.contains(": "), "{line}");
+    }
+
+    #[test]
+    fn every_section_about_topics_has_its_rule() {
+        let table = include_str!("../reading/data/replies_topics.txt");
+        let headers = table.lines().filter_map(|line| {
+            let header = line.strip_prefix('[')?.strip_suffix(']')?;
+            header.split_once(' ')
+        });
+        for (name, reason) in headers {
+            let about_topics = matches!(name, "forbidden" | "person" | "secrets");
+            assert_eq!(
+                rule_of(name, reason).is_some(),
+                about_topics,
+                "{name} {reason}"
+            );
         }
     }
 
     #[test]
     fn threats_insults_lies_and_questions_for_cards_are_found() {
-        let cases: [(&str, &[&str]); 12] = [
+        let cases: [(&str, &[&str]); 15] = [
             ("We will start an eviction.", &["R18"]),
             ("Si no paga, habrá un DESALOJO", &["R18"]),
             ("vamos chamar a polícia", &["R18"]),
@@ -210,6 +298,13 @@ mod tests {
                 &[],
             ),
             ("Thank you for your courtesy; park in the courtyard", &[]),
+            // What the model may not say and a person may.
+            (
+                "Your lease renewal is ready. Ask your lawyer if in doubt; you can pay by debit card.",
+                &[],
+            ),
+            ("Sin embargo, puede pagar el viernes.", &[]),
+            ("Without a plan it gets harder; that is urgent.", &[]),
         ];
         for (text, found) in cases {
             assert_eq!(rules(text), found, "{text}");
@@ -217,11 +312,19 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_the_property_is_no_court() {
+        let of = |text| findings(text, DeliveryKind::Auto, &[], Some("Oak Court Apartments")).len();
+        assert_eq!(of("Thanks for writing to Oak Court."), 0);
+        assert_eq!(of("We will see you in court."), 1);
+    }
+
+    #[test]
     fn a_manager_may_say_what_they_are_and_override_what_is_not_a_lie() {
         let own = [];
-        assert!(findings("I am a real person", DeliveryKind::Modified, &own).is_empty());
-        let overridable = |text| findings(text, DeliveryKind::Modified, &own)[0].may_be_overridden;
+        let of = |text, kind| findings(text, kind, &own, None);
+        assert!(of("I am a real person", DeliveryKind::Modified).is_empty());
+        let overridable = |text| of(text, DeliveryKind::Modified)[0].may_be_overridden;
         assert!(overridable("The court date is Monday"));
-        assert!(!findings("I am a real person", DeliveryKind::Approved, &own)[0].may_be_overridden);
+        assert!(!of("I am a real person", DeliveryKind::Approved)[0].may_be_overridden);
     }
 }

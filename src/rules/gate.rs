@@ -220,12 +220,16 @@ impl Gate {
         if request.kind.is_fixed() {
             return None;
         }
-        let mut rules: Vec<RuleId> =
-            content::findings(request.text, request.kind, &self.settings.own_domains)
-                .into_iter()
-                .filter(|finding| !(finding.may_be_overridden && request.overridden.is_some()))
-                .map(|finding| finding.rule)
-                .collect();
+        let mut rules: Vec<RuleId> = content::findings(
+            request.text,
+            request.kind,
+            &self.settings.own_domains,
+            request.property,
+        )
+        .into_iter()
+        .filter(|finding| !(finding.may_be_overridden && request.overridden.is_some()))
+        .map(|finding| finding.rule)
+        .collect();
         let names_us = !self.must_introduce(request.kind, standing.introduced)
             || wording::introduces(request.text);
         if !names_us || request.text.chars().count() > LONGEST_TEXT {

@@ -76,6 +76,24 @@ pub enum Balance {
     Unavailable,
 }
 
+/// What is known before anything is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Found {
+    /// What is owed now.
+    pub balance: Balance,
+    /// How long the agent is left alone, if it is.
+    pub refused: Option<Duration>,
+}
+
+impl From<Balance> for Found {
+    fn from(balance: Balance) -> Self {
+        Self {
+            balance,
+            refused: None,
+        }
+    }
+}
+
 type Event = Incoming<Release>;
 
 impl Stage for Deliver {
@@ -83,28 +101,19 @@ impl Stage for Deliver {
     const DEAD_KIND: &'static str = "sms";
     const WAITS_FOR_ITS_TURN: bool = true;
     type In = Release;
-    type Found = Balance;
+    type Found = Found;
 
     fn concurrency(&self, _default: usize) -> usize {
         self.settings.parallel
     }
 
-    async fn gather(&self, event: &Event, io: &Io) -> Result<Balance, StageError> {
-        let Release { reply, woken } = &event.body;
-        let (true, Some(_), Some(tenant)) = (*woken, reply.balance, &reply.tenant_id) else {
-            return Ok(Balance::NotAsked);
-        };
-        let correlation = &event.envelope.correlation_id;
-        Ok(
-            match io.neighbours.monitor.tenant(tenant, correlation).await {
-                TenantAnswer::Found(tenant) => Balance::Now(tenant.debt_basis()),
-                TenantAnswer::Unknown => Balance::Now(None),
-                TenantAnswer::Unavailable(_) => Balance::Unavailable,
-            },
-        )
+    async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
+        let balance = balance(event, io).await;
+        let refused = io.neighbours.sms_agent.refuses();
+        Ok(Found { balance, refused })
     }
 
-    fn needs(&self, event: &Event, _found: &Balance) -> Needs {
+    fn needs(&self, event: &Event, _found: &Found) -> Needs {
         let reply = &event.body.reply;
         Needs {
             conversation: Some(reply.conversation_id.clone()),
@@ -116,7 +125,7 @@ impl Stage for Deliver {
         }
     }
 
-    fn decide(&self, event: &Event, found: &Balance, case: &Case, now: DateTime<Utc>) -> Decision {
+    fn decide(&self, event: &Event, found: &Found, case: &Case, now: DateTime<Utc>) -> Decision {
         let text = self.text(event, case, now);
         let status = case.delivery.as_ref().map(|d| d.status);
         match status {
@@ -125,17 +134,17 @@ impl Stage for Deliver {
             Some(DeliveryStatus::Intended) => self.look_or_wait(&text),
             // An older wake-up, or the release itself once more.
             Some(DeliveryStatus::Held) if !text.is_due() => Decision::nothing("not its hour yet"),
-            _ if case.opted_out => self.ask_the_gate(&text),
+            _ if case.opted_out => self.ask_the_gate(&text, found.refused),
             _ if text.is_overtaken() => text.suppress("overtaken", &[]),
             Some(DeliveryStatus::Held) => self.measure_again(&text, *found),
-            _ => self.ask_the_gate(&text),
+            _ => self.ask_the_gate(&text, found.refused),
         }
     }
 
     fn conclude(
         &self,
         event: &Event,
-        _found: &Balance,
+        found: &Found,
         result: &EffectResult,
         case: &Case,
         now: DateTime<Utc>,
@@ -172,7 +181,7 @@ impl Stage for Deliver {
                 Decision::wait(Duration::from_millis(300), "another attempt has begun")
             }
             EffectResult::Sent { result, .. } => self.after_sending(&text, result),
-            EffectResult::Looked { result, .. } => self.after_looking(&text, result),
+            EffectResult::Looked { result, .. } => self.after_looking(&text, result, found.refused),
             EffectResult::Notified(_) => {
                 Decision::never("configuration", "not an answer to a text")
             }
@@ -183,6 +192,20 @@ impl Stage for Deliver {
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
         self.failed(event, reason, "given up; see the dead letter", now)
             .reply_if(answer(event))
+    }
+}
+
+/// What a text that had to wait was written for may have changed; others are not asked about.
+async fn balance(event: &Event, io: &Io) -> Balance {
+    let Release { reply, woken } = &event.body;
+    let (true, Some(_), Some(tenant)) = (*woken, reply.balance, &reply.tenant_id) else {
+        return Balance::NotAsked;
+    };
+    let correlation = &event.envelope.correlation_id;
+    match io.neighbours.monitor.tenant(tenant, correlation).await {
+        TenantAnswer::Found(tenant) => Balance::Now(tenant.debt_basis()),
+        TenantAnswer::Unknown => Balance::Now(None),
+        TenantAnswer::Unavailable(_) => Balance::Unavailable,
     }
 }
 
@@ -217,7 +240,7 @@ impl Deliver {
     }
 
     /// The gate's word, kept with the decision it led to.
-    fn ask_the_gate(&self, text: &Text<'_>) -> Decision {
+    fn ask_the_gate(&self, text: &Text<'_>, refused: Option<Duration>) -> Decision {
         let judgement = text.judge();
         let decision = match &judgement.verdict {
             // Strictly one after the other within a conversation. The permit is dropped unused.
@@ -226,6 +249,10 @@ impl Deliver {
                     Duration::from_millis(300),
                     "another text is with the agent",
                 );
+            }
+            // It may be sent, but nobody would take it. No intent: none is needed to do nothing.
+            Verdict::Permit(_) if refused.is_some() => {
+                return self.agent_left_alone(text, refused.unwrap_or_default());
             }
             Verdict::Permit(permit) => text.send(permit.clone()),
             Verdict::Wait { until } => text.hold(*until, &judgement.rules),
@@ -241,12 +268,12 @@ impl Deliver {
     }
 
     /// Its hour has come. What was true when it was released may not be any more (R9).
-    fn measure_again(&self, text: &Text<'_>, balance: Balance) -> Decision {
+    fn measure_again(&self, text: &Text<'_>, found: Found) -> Decision {
         if text.is_stale() {
             return text.suppress("stale", &["R9"]);
         }
         let reply = text.reply();
-        match balance {
+        match found.balance {
             Balance::Now(now) if now != reply.balance => {
                 let why =
                     "What the tenant owes has changed while the text waited for contact hours.";
@@ -259,7 +286,7 @@ impl Deliver {
                 let why = "The text waited for contact hours, and nobody can say what is owed now.";
                 self.to_a_person(text, "balance_changed", &["R9", "R17"], why.to_owned())
             }
-            Balance::Now(_) | Balance::NotAsked => self.ask_the_gate(text),
+            Balance::Now(_) | Balance::NotAsked => self.ask_the_gate(text, found.refused),
         }
     }
 
@@ -318,11 +345,20 @@ impl Deliver {
         }
     }
 
-    fn after_looking(&self, text: &Text<'_>, result: &LookResult) -> Decision {
+    fn after_looking(
+        &self,
+        text: &Text<'_>,
+        result: &LookResult,
+        refused: Option<Duration>,
+    ) -> Decision {
         match result {
             LookResult::Found { .. } => Decision::nothing("decided before"),
+            // Unclear, not there, unclear again: that may go on for as long as a proxy is in the way.
+            LookResult::NotThere if self.patience_is_over(text) => {
+                Decision::never("attempts_exhausted", "the agent never has it")
+            }
             // The look took time: the tenant may have said STOP meanwhile, or the day may have ended.
-            LookResult::NotThere => self.ask_the_gate(text),
+            LookResult::NotThere => self.ask_the_gate(text, refused),
             LookResult::Pending if text.intent_age() > PENDING_FOR => {
                 Decision::never("unknown_outcome", "the agent still has it as pending")
             }
@@ -369,22 +405,42 @@ impl Deliver {
     fn pause(&self, text: &Text<'_>) -> Duration {
         let attempts = text.case.delivery.as_ref().map_or(1, |d| d.attempts);
         let doublings = u32::try_from(attempts.clamp(1, 12) - 1).unwrap_or(0);
-        (self.settings.retry_base * 2_u32.pow(doublings)).min(Duration::from_secs(30))
+        (self.settings.retry_base * 2_u32.pow(doublings)).min(self.longest_pause())
     }
 
     /// Certainly not sent: tried again until the patience ends.
     fn not_sent(&self, text: &Text<'_>, after: Option<Duration>, detail: &str) -> Decision {
-        let age = text.now - text.event.envelope.received_at;
-        if age > self.settings.give_up_after {
+        if self.patience_is_over(text) {
             return Decision::never("attempts_exhausted", detail.to_owned());
         }
         let pause = after
             .unwrap_or_default()
-            .min(Duration::from_secs(30))
+            .min(self.longest_pause())
             .max(self.pause(text));
         text.noted(DeliveryStatus::Waiting, detail)
             .and(text.first_answer())
             .later(pause, detail)
+    }
+
+    /// The agent has failed too often just now: the text waits, and no attempt is used up.
+    fn agent_left_alone(&self, text: &Text<'_>, after: Duration) -> Decision {
+        let detail = "the SMS Agent is left alone";
+        if self.patience_is_over(text) {
+            return Decision::never("attempts_exhausted", detail);
+        }
+        let share = text.event.envelope.id.share_of(Duration::from_secs(1));
+        text.waiting(detail)
+            .and(text.first_answer())
+            .later(after.min(self.longest_pause()) + share, detail)
+    }
+
+    /// In one go, thirty times the first pause: the message holds a place among the unacknowledged.
+    fn longest_pause(&self) -> Duration {
+        self.settings.retry_base * 30
+    }
+
+    fn patience_is_over(&self, text: &Text<'_>) -> bool {
+        text.now - text.event.envelope.received_at > self.settings.give_up_after
     }
 
     /// It will not be sent; a person has it.

@@ -27,6 +27,16 @@ use crate::store::{Case, Needs};
 /// The stage.
 pub struct Notify;
 
+/// What is known before anybody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Found {
+    /// How long the notification service is left alone, if it is.
+    pub refused: Option<Duration>,
+}
+
+/// Attempts before a notification is parked.
+const A_DAY_OF_HALF_MINUTES: i32 = 24 * 120;
+
 /// What managers are told about.
 #[derive(Debug, Clone)]
 pub enum Notifiable {
@@ -99,33 +109,40 @@ impl Stage for Notify {
     const NAME: &'static str = "notify";
     const DEAD_KIND: &'static str = "notification";
     const ASKS_OUTSIDE: bool = true;
+    /// While the service is down its messages come back again and again.
+    const WAITS_FOR_ITS_TURN: bool = true;
     type In = Notifiable;
-    type Found = ();
+    type Found = Found;
 
-    /// About an hour with pauses of at most a minute.
+    /// About a day with pauses of at most half a minute; time during which nobody is asked, because the
+    /// circuit is open, does not count.
     fn max_attempts(&self, default: i32) -> i32 {
-        default.max(60)
+        default.max(A_DAY_OF_HALF_MINUTES)
     }
 
-    async fn gather(&self, _event: &Told, _io: &Io) -> Result<(), StageError> {
-        Ok(())
+    async fn gather(&self, _event: &Told, io: &Io) -> Result<Found, StageError> {
+        let refused = io.neighbours.notifications.refuses();
+        Ok(Found { refused })
     }
 
-    fn needs(&self, event: &Told, (): &()) -> Needs {
+    fn needs(&self, event: &Told, _found: &Found) -> Needs {
         Needs {
             conversation: Some(event.body.conversation().clone()),
             ..Needs::default()
         }
     }
 
-    fn decide(&self, event: &Told, (): &(), _case: &Case, _now: DateTime<Utc>) -> Decision {
-        Decision::act(Effect::Notify(message(event)))
+    fn decide(&self, event: &Told, found: &Found, _case: &Case, _now: DateTime<Utc>) -> Decision {
+        match found.refused {
+            Some(after) => not_asked(event, after),
+            None => Decision::act(Effect::Notify(message(event))),
+        }
     }
 
     fn conclude(
         &self,
         event: &Told,
-        (): &(),
+        _found: &Found,
         result: &EffectResult,
         _case: &Case,
         now: DateTime<Utc>,
@@ -167,6 +184,7 @@ impl Stage for Notify {
                 let wanted = after.unwrap_or_default().min(Duration::from_secs(60));
                 Decision::retry(wanted.max(pause(event)), detail.clone())
             }
+            Notified::NotAsked { after } => not_asked(event, *after),
             Notified::Refused { reason, detail } => Decision::never(reason, detail.clone()),
         }
     }
@@ -178,9 +196,17 @@ impl Stage for Notify {
     }
 }
 
+/// Waits for the circuit, and a moment of its own on top: one probe is enough.
+fn not_asked(event: &Told, after: Duration) -> Decision {
+    let share = event.envelope.id.share_of(Duration::from_secs(1));
+    let after = after.min(Duration::from_secs(60));
+    Decision::wait(after + share, "the notification service is left alone")
+}
+
 fn pause(event: &Told) -> Duration {
     let doublings = u32::try_from(event.envelope.delivered.clamp(1, 7) - 1).unwrap_or(0);
-    Duration::from_secs(2_u64.pow(doublings)).min(Duration::from_secs(60))
+    // The circuit sets the pace of an outage; this only keeps one message from being a nuisance.
+    Duration::from_secs(2_u64.pow(doublings)).min(Duration::from_secs(30))
 }
 
 #[cfg(test)]

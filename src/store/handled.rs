@@ -37,8 +37,10 @@ pub struct Mark<'a> {
 /// them meanwhile, and the whole transaction must be given up.
 pub(crate) async fn mark(tx: &mut Tx<'_>, rows: &[Mark<'_>]) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
-        "insert into handled_events (event_id, stage, emitted)
-         select * from unnest($1::uuid[], $2::text[], $3::jsonb[])
+        // The moment of the writing, not of the transaction's beginning: the sweep follows it, and a
+        // transaction may have waited long for its locks.
+        "insert into handled_events (event_id, stage, emitted, handled_at)
+         select *, clock_timestamp() from unnest($1::uuid[], $2::text[], $3::jsonb[])
          on conflict do nothing",
     )
     .bind(column(rows, |r| r.event.0))

@@ -23,6 +23,7 @@ pub mod holds;
 pub mod metrics;
 pub mod neighbour_checks;
 pub mod notifications;
+pub mod patience;
 pub mod plans;
 pub mod pool;
 pub mod relay_cursors;
@@ -32,11 +33,13 @@ pub mod steps;
 pub mod texts;
 pub mod timeline;
 pub mod timers;
+pub mod unfinished;
 pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
 pub use change::{Change, apply};
-pub use pool::{DatabaseSettings, MIGRATOR, connect};
+pub use patience::Patience;
+pub use pool::{DatabaseSettings, MIGRATOR, connect, open};
 
 /// A transaction of the committer.
 pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
@@ -80,6 +83,8 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
                 .iter()
                 .any(|class| code.starts_with(class))
                 || code == "25006"
+                // A statement that took longer than it may: it waited for a lock, most likely.
+                || code == "57014"
         }),
         _ => false,
     }

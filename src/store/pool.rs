@@ -6,6 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+use super::patience::Patience;
+
 /// The migrations, embedded: the binary brings its own schema.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -19,6 +21,8 @@ pub struct DatabaseSettings {
     /// `DATABASE_STATEMENT_CACHE`: prepared statements kept per connection, default 100. Zero
     /// behind a transaction-mode pooler, where the next transaction is on another connection.
     pub statement_cache: usize,
+    /// `DATABASE_TIMEOUT_SECONDS`: how long a statement may take; default 30.
+    pub timeout: Duration,
 }
 
 impl DatabaseSettings {
@@ -34,11 +38,20 @@ impl DatabaseSettings {
 /// A pool that connects when first used, so that the service starts, answers health checks and
 /// waits while Postgres is still coming up.
 pub fn connect(settings: &DatabaseSettings) -> Result<PgPool, sqlx::Error> {
-    Ok(PgPoolOptions::new()
+    Ok(open(settings)?.0)
+}
+
+/// As [`connect`], with the patience that belongs to the pool.
+pub fn open(settings: &DatabaseSettings) -> Result<(PgPool, Patience), sqlx::Error> {
+    let patience = Patience::new(settings.timeout);
+    let options = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(Duration::from_secs(5))
         // A connection that sat idle through a failover would fail its first statement.
         .test_before_acquire(false)
-        .max_lifetime(Duration::from_secs(1800))
-        .connect_lazy_with(settings.options()?))
+        .max_lifetime(Duration::from_secs(1800));
+    let pool = patience
+        .watch(options)
+        .connect_lazy_with(settings.options()?);
+    Ok((pool, patience))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orchestrator::contracts::documents;
+use orchestrator::contracts::{documents, openapi};
 use orchestrator::events::{CATALOGUE, Received};
 use orchestrator::stages::STAGES;
 
@@ -19,6 +19,14 @@ fn generated_files_are_current() {
             "subjects/{name} is old: run `make contracts`"
         );
     }
+}
+
+#[test]
+fn the_http_document_is_current() {
+    assert!(
+        file("docs/openapi.json") == openapi(),
+        "docs/openapi.json is old: run `make contracts`"
+    );
 }
 
 #[test]

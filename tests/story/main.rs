@@ -8,29 +8,39 @@
     reason = "tests"
 )]
 
+mod fleet;
 mod world;
 
 mod answers;
 mod approvals;
+mod auth;
 mod bad_input;
 mod canaries;
+mod chaos;
+mod circuits;
 mod collector;
 mod contracts;
 mod crash;
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod dashboard;
 mod doctor;
 mod duplicates;
 mod escalations;
+mod faults;
 mod feed;
+mod full;
 mod gate;
 mod health;
 mod hours;
 mod least_rights;
+mod limits;
 mod metrics;
 mod neighbours_down;
 mod operations;
 mod order;
 mod outage;
+mod permissions;
 mod plans;
 mod process;
 mod reading;
@@ -42,7 +52,10 @@ mod retention;
 mod retries;
 mod roles;
 mod settings;
+mod sweep;
 mod timeline;
 mod timers;
+mod tls;
 mod topology;
 mod traces;
+mod wires;

@@ -1,5 +1,8 @@
 //! A service of one's own in a world of one's own: database, subject prefix, neighbours, ports.
 
+pub(crate) mod certificates;
+pub(crate) mod documented;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::config::{Config, Env};
-use orchestrator::engine::Clock;
+use orchestrator::engine::connection::{self, NatsSettings};
+use orchestrator::engine::{Clock, Names};
+use orchestrator::events::Stream;
 use orchestrator::service::{Roles, Service};
 use serde_json::{Value, json};
 use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
@@ -53,6 +58,7 @@ pub(crate) struct World {
     pub(crate) db: PgPool,
     pub(crate) nats: async_nats::Client,
     pub(crate) prefix: String,
+    names: Names,
     http: reqwest::Client,
     services: Vec<Service>,
     settings: Vec<(String, String)>,
@@ -60,6 +66,8 @@ pub(crate) struct World {
     ahead: Arc<AtomicI64>,
     database: String,
     finished: bool,
+    /// How long `until` waits.
+    pub(crate) patience: Duration,
 }
 
 /// What a test changes before the service starts.
@@ -149,6 +157,8 @@ impl World {
             ("SIDECAR_PORT", "0"),
             ("RETRY_BASE_MS", "20"),
             ("SMS_RETRY_BASE_MS", "50"),
+            // Stories about circuits say so; the others should not wait a minute.
+            ("CIRCUIT_BREAKER_TIMEOUT_SECONDS", "0.3"),
             ("SMS_SEND_TIMEOUT_SECONDS", "1"),
             ("SMS_LOOK_AFTER_SECONDS", "3.5"),
             ("SYNC_BUDGET_MS", "8000"),
@@ -163,11 +173,14 @@ impl World {
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .collect();
         all.extend(settings);
+        let kept = last_of_each(&all);
+        let settings = NatsSettings::read(&env(&kept));
         Self {
             db: PgPool::connect(&url).await.expect("our database"),
-            nats: async_nats::connect(&nats)
+            nats: connection::connect(&settings)
                 .await
                 .expect("the test nats-server"),
+            names: settings.names,
             prefix: name.clone(),
             http: reqwest::Client::new(),
             neighbours,
@@ -176,18 +189,13 @@ impl World {
             ahead: Arc::default(),
             database: name,
             finished: false,
+            patience: Duration::from_secs(20),
         }
     }
 
     /// The settings as a child process gets them.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        // The last of equal names wins, as it does in `start_service`.
-        let mut kept: Vec<(String, String)> = Vec::new();
-        for (name, value) in &self.settings {
-            kept.retain(|(known, _)| known != name);
-            kept.push((name.clone(), value.clone()));
-        }
-        kept
+        last_of_each(&self.settings)
     }
 
     /// Changes a setting for whatever starts from now on.
@@ -211,12 +219,7 @@ impl World {
 
     /// Starts a process of its own kind: bridge, worker, or some stages.
     pub(crate) async fn start_as(&mut self, roles: Roles) {
-        let pairs = self.environment();
-        let pairs: Vec<(&str, &str)> = pairs
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()))
-            .collect();
-        let config = Config::read(&Env::from_pairs(&pairs)).expect("settings");
+        let config = Config::read(&env(&self.environment())).expect("settings");
         self.start_roles(config, roles).await;
     }
 
@@ -278,20 +281,11 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = request.send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        (status, answer.json().await.expect("JSON"))
+        read("POST", path, request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let answer = self
-            .http
-            .get(self.url(path))
-            .send()
-            .await
-            .expect("an answer");
-        let status = answer.status().as_u16();
-        (status, answer.json().await.expect("JSON"))
+        read("GET", path, self.http.get(self.url(path))).await
     }
 
     /// A tenant's text over HTTP, waited for.
@@ -309,7 +303,7 @@ impl World {
         for (name, value) in headers {
             map.insert(*name, *value);
         }
-        let subject = format!("{}.{subject}", self.prefix);
+        let subject = self.names.subject(subject);
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         let body = match body {
             Value::String(raw) => raw.clone().into_bytes(),
@@ -322,7 +316,7 @@ impl World {
         ack.await.expect("the stream takes it");
     }
 
-    /// Asks until there is an answer, at most 20 seconds.
+    /// Asks until there is an answer, 20 seconds unless the story has more patience.
     pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
         &self,
         what: &str,
@@ -333,10 +327,7 @@ impl World {
             if let Some(answer) = ask().await {
                 return answer;
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "waited in vain: {what}"
-            );
+            assert!(started.elapsed() < self.patience, "waited in vain: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -358,6 +349,23 @@ impl World {
             .expect("a number")
     }
 
+    /// A metric over all its labels and all replicas.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for service in &self.services {
+            let url = format!("http://{}/metrics", service.sidecar);
+            let text = self.http.get(url).send().await.expect("metrics");
+            let text = text.text().await.expect("text");
+            let lines = text.lines().filter(|line| {
+                let rest = line.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+            });
+            let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            sum += values.sum::<f64>();
+        }
+        sum
+    }
+
     /// Texts on the phone of a conversation's tenant.
     pub(crate) fn texts_to(&self, conversation: &str) -> Vec<String> {
         let phone = phone_of(conversation);
@@ -372,7 +380,7 @@ impl World {
     pub(crate) async fn settle(&self) {
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         for row in orchestrator::stages::STAGES {
-            let stream = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
+            let stream = self.names.stream(row.stream());
             self.until(&format!("{} has nothing left", row.name), || async {
                 let stream = jetstream.get_stream(&stream).await.ok()?;
                 let mut consumer = stream
@@ -392,7 +400,7 @@ impl World {
         use async_nats::jetstream::consumer::PullConsumer;
         let jetstream = async_nats::jetstream::new(self.nats.clone());
         for row in orchestrator::stages::STAGES {
-            let name = format!("{}_{}", self.prefix.to_uppercase(), row.stream().name());
+            let name = self.names.stream(row.stream());
             let stream = jetstream.get_stream(&name).await.expect("a stream");
             let consumer: PullConsumer = stream.get_consumer(row.name).await.expect("a consumer");
             let mut config = consumer.cached_info().config.clone();
@@ -433,7 +441,10 @@ impl World {
     }
 
     async fn clean_up(&self) {
-        delete_streams(&self.nats, &self.prefix).await;
+        // Without a prefix the whole server is the story's own, and goes with it.
+        if self.names.subject("") != "" {
+            delete_streams(&self.nats, &self.prefix).await;
+        }
         self.db.close().await;
         if let Ok(admin) = PgPool::connect(&servers().admin).await {
             let drop = format!("drop database if exists {} with (force)", self.database);
@@ -471,9 +482,35 @@ impl Drop for World {
     }
 }
 
+fn last_of_each(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for (name, value) in settings {
+        kept.retain(|(known, _)| known != name);
+        kept.push((name.clone(), value.clone()));
+    }
+    kept
+}
+
+fn env(pairs: &[(String, String)]) -> Env {
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (&**k, &**v)).collect();
+    Env::from_pairs(&pairs)
+}
+
+/// An answer, and whether the document knows it.
+async fn read(method: &str, path: &str, request: reqwest::RequestBuilder) -> (u16, Value) {
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type");
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.to_owned();
+    let body: Value = answer.json().await.expect("JSON");
+    documented::check(method, path, status, &kind, &body);
+    (status, body)
+}
+
 async fn delete_streams(client: &async_nats::Client, prefix: &str) {
     let jetstream = async_nats::jetstream::new(client.clone());
-    for stream in orchestrator::events::Stream::ALL {
+    for stream in Stream::ALL {
         let name = format!("{}_{}", prefix.to_uppercase(), stream.name());
         drop(jetstream.delete_stream(name).await);
     }

@@ -26,6 +26,8 @@ pub struct NatsOptions {
     /// A configuration file of yours. Ports, address and store are ours all the same, so that
     /// a production file can be tried next to others; what it includes must lie beside it.
     pub config: Option<PathBuf>,
+    /// What `$NAME`s in the configuration stand for.
+    pub variables: Vec<(String, String)>,
     /// For example `always` or `1s`. With `config` only where the file sets it too.
     pub sync_interval: Option<String>,
 }
@@ -37,6 +39,7 @@ impl Default for NatsOptions {
             store_dir: None,
             preferred_port: None,
             config: None,
+            variables: Vec::new(),
             sync_interval: None,
         }
     }
@@ -166,10 +169,13 @@ impl Nats {
         ]
         .map(str::to_owned)
         .to_vec();
+        // Included files see the environment only, not what the file that includes them sets.
+        let mut environment: Vec<(String, String)> = std::env::vars().collect();
+        environment.extend(self.options.variables.iter().cloned());
         let mut process = ServerProcess::launch(Launch {
             program: &self.program,
             args,
-            environment: None,
+            environment: Some(&environment),
             identity: None,
             working_dir: &home,
             log: &log,

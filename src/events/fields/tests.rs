@@ -109,7 +109,8 @@ fn what_serde_says_is_told_without_the_value_it_quotes() {
         let error = serde_json::from_str::<Body>(text).expect_err("broken");
         Invalid::json(&error).sentence()
     };
-    assert!(told(r#"{"kind": 1}"#).starts_with("body has no field phone, at line 1"));
+    let told_of_none = told("{}");
+    assert!(told_of_none.starts_with("body has no field phone, at line 1"), "{told_of_none}");
     for text in [
         r#"{"phone": "secret"}"#,
         r#"{"phone": 1, "kind": "secret"}"#,

@@ -1,6 +1,7 @@
 //! One model on one server: asks once and says what went wrong.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,12 @@ use tracing::Instrument as _;
 use super::limits::{self, Limits, Rates};
 use super::{Completion, Message, ModelError, answer, read_answer};
 use crate::domain::{Prices, WorkflowId};
-use crate::neighbours::caller::{self, client_builder};
+use crate::neighbours::breaker::Verdict;
+use crate::neighbours::caller;
+use crate::neighbours::circuit::Circuit;
+use crate::neighbours::connections::{
+    Connections, Timeouts, Unread, is_dead_connection, read_body,
+};
 use crate::ops::metrics::Metrics;
 use crate::ops::trace::part;
 
@@ -64,39 +70,39 @@ tokio::task_local! {
 /// The client of one model.
 pub(super) struct Endpoint {
     client: Client<OpenAIConfig>,
-    http: reqwest::Client,
     settings: EndpointSettings,
     asking: Asking,
     limits: Limits,
+    circuit: Arc<Circuit>,
+    connections: Arc<Connections>,
     format: AtomicU8,
 }
 
 impl Endpoint {
     /// The crate's own retries are replaced by a plain service: how often a paid call is repeated
     /// is our decision, and it must end within the workflow's patience.
-    pub(super) fn new(settings: EndpointSettings, asking: Asking) -> Result<Self, reqwest::Error> {
-        let http = client_builder().timeout(asking.timeout).build()?;
+    pub(super) fn new(
+        settings: EndpointSettings,
+        asking: Asking,
+        timeouts: Timeouts,
+        circuit: Arc<Circuit>,
+    ) -> Result<Self, reqwest::Error> {
+        let connections = Arc::new(Connections::new(timeouts)?);
         let config = OpenAIConfig::new()
             .with_api_key(settings.key.expose_secret())
             .with_api_base(settings.base.trim_end_matches('/'));
-        let plain = ReqwestService::new(http.clone());
+        let service_connections = connections.clone();
         let service = tower::service_fn(move |request: HttpRequestFactory| {
-            let mut plain = plain.clone();
-            async move {
-                let answer = plain.call(request).await;
-                if let Ok(answer) = &answer {
-                    let wanted = caller::retry_after(answer);
-                    let _ = RETRY_AFTER.try_with(|cell| cell.set(wanted));
-                }
-                answer
-            }
+            let connections = service_connections.clone();
+            async move { post(&connections, request).await }
         });
         Ok(Self {
-            client: Client::build(http.clone(), config).with_http_service(service),
-            http,
+            client: Client::build(connections.current().0, config).with_http_service(service),
             limits: Limits::new(settings.rates),
             settings,
             asking,
+            circuit,
+            connections,
             format: AtomicU8::new(0),
         })
     }
@@ -113,6 +119,8 @@ impl Endpoint {
             let format = FORMATS[usize::from(asked).min(FORMATS.len() - 1)];
             let estimate = limits::estimate(messages, self.asking.max_tokens);
             self.limits.wait(estimate, metrics).await;
+            // After the wait: the circuit may have opened meanwhile.
+            let pass = self.circuit.enter().map_err(ModelError::Open)?;
             let began = Instant::now();
             let request = self.request(messages, workflow, format);
             // Our trace's id is nobody's business outside: the provider gets no header.
@@ -140,7 +148,10 @@ impl Endpoint {
                 );
             }
             let result = match answer {
-                Ok(body) => self.read(&body, metrics),
+                Ok(body) => {
+                    pass.report(Verdict::Healthy, None);
+                    self.read(&body, metrics)
+                }
                 Err(error) if format != Format::Plain && refuses_format(&error) => {
                     // Another request may have found out meanwhile; then its finding stands.
                     let _ = self.format.compare_exchange(
@@ -149,13 +160,20 @@ impl Endpoint {
                         Ordering::Relaxed,
                         Ordering::Relaxed,
                     );
+                    pass.report(Verdict::Healthy, None);
                     continue;
                 }
-                Err(error) => Err(classify(&error, retry_after)),
+                Err(error) => {
+                    let verdict = verdict(&error);
+                    let error = classify(&error, retry_after);
+                    let why = (verdict == Verdict::Failed).then(|| error.to_string());
+                    pass.report(verdict, why);
+                    Err(error)
+                }
             };
             let outcome = match &result {
                 Ok(_) => "ok",
-                Err(ModelError::Transient { .. }) => "transient",
+                Err(ModelError::Transient { .. } | ModelError::Open(_)) => "transient",
                 Err(ModelError::Permanent(_)) => "permanent",
                 Err(ModelError::Unusable(_)) => "unusable",
             };
@@ -172,11 +190,12 @@ impl Endpoint {
     }
 
     /// Whether the server answers within two seconds when asked which models there are, and takes
-    /// the key. Not every compatible server has the list: 404 is an answer too.
+    /// the key. Not every compatible server has the list: 404 is an answer too. Past the circuit, and
+    /// without a word to it: whoever lists models may fail to use one.
     pub(super) async fn is_reachable(&self) -> bool {
         let models = format!("{}/models", self.settings.base.trim_end_matches('/'));
-        let answer = self
-            .http
+        let (client, _) = self.connections.current();
+        let answer = client
             .get(models)
             .bearer_auth(self.settings.key.expose_secret())
             .timeout(Duration::from_secs(2))
@@ -253,6 +272,49 @@ impl Endpoint {
             Format::Plain => {}
         }
         request
+    }
+}
+
+/// One request. The answer is read here, to its end but not beyond all measure, and handed on whole.
+async fn post(
+    connections: &Connections,
+    request: HttpRequestFactory,
+) -> Result<reqwest::Response, OpenAIError> {
+    let (client, generation) = connections.current();
+    let dead = |error: &OpenAIError| {
+        if let OpenAIError::Reqwest(error) = error
+            && is_dead_connection(error)
+        {
+            connections.renew(generation);
+        }
+    };
+    let answer = ReqwestService::new(client)
+        .call(request)
+        .await
+        .inspect_err(dead)?;
+    let now = chrono::Utc::now();
+    let _ = RETRY_AFTER.try_with(|cell| cell.set(caller::retry_after(&answer, now)));
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let body = match read_body(answer).await {
+        Ok(body) => body,
+        Err(Unread::Broken(error)) => {
+            return Err(OpenAIError::Reqwest(error)).inspect_err(dead);
+        }
+        // Nobody can read it: as good as no JSON.
+        Err(Unread::TooLarge) => bytes::Bytes::new(),
+    };
+    let mut whole = axum::http::Response::new(body);
+    *whole.status_mut() = status;
+    *whole.headers_mut() = headers;
+    Ok(whole.into())
+}
+
+/// What an error says about the server: only what is not its answer counts against it.
+fn verdict(error: &OpenAIError) -> Verdict {
+    match error {
+        OpenAIError::ApiError(answer) => caller::judge_status(answer.status_code),
+        OpenAIError::Reqwest(_) | OpenAIError::JSONDeserialize(..) => Verdict::Failed,
+        _ => Verdict::Unknown,
     }
 }
 

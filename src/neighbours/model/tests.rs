@@ -7,7 +7,10 @@ use simulators::{Config, Neighbours};
 use uuid::Uuid;
 
 use super::*;
+use crate::config::Env;
 use crate::domain::{MicroUsd, Prices};
+use crate::engine::Clock;
+use crate::neighbours::CircuitName;
 
 async fn servers() -> (Neighbours, Neighbours) {
     // Fails from the second time on, which is as good.
@@ -50,7 +53,17 @@ fn model(first: &Neighbours, second: Option<&Neighbours>) -> Model {
             times: 2,
         },
     };
-    Model::new(settings, Arc::new(Metrics::new().expect("metrics"))).expect("a client")
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let limits = CallLimits::read(&Env::from_pairs(&[]));
+    let circuit = |name| {
+        let breaker = limits.model.breaker;
+        Circuit::new(name, breaker, &Clock::system(), &metrics, None)
+    };
+    let circuits = Circuits {
+        first: circuit(CircuitName::Model),
+        second: circuit(CircuitName::Fallback),
+    };
+    Model::new(settings, &limits, circuits, metrics).expect("a client")
 }
 
 async fn ask(model: &Model) -> Result<Completion, ModelError> {
@@ -132,6 +145,32 @@ async fn the_second_model_answers_while_the_first_is_down() {
     second.model.set_mode(Mode::InsufficientQuota);
     first.model.set_mode(Mode::Normal);
     assert_eq!(ask(&model).await.expect("an answer").model, "first");
+}
+
+#[tokio::test]
+async fn a_model_that_keeps_failing_is_left_alone_and_bad_answers_are_not_failures() {
+    let (first, _) = servers().await;
+    let model = model(&first, None);
+    first.model.set_mode(Mode::Refusal);
+    for _ in 0..3 {
+        assert!(matches!(ask(&model).await, Err(ModelError::Unusable(_))));
+    }
+    first.model.set_mode(Mode::RateLimited { retry_after: 0 });
+    for _ in 0..3 {
+        assert!(matches!(
+            ask(&model).await,
+            Err(ModelError::Transient { .. })
+        ));
+    }
+    first.model.set_mode(Mode::ServerError);
+    // Two of three tries each; the fifth failure in a row ends the second text's.
+    let error = [ask(&model).await, ask(&model).await].map(Result::err);
+    assert!(matches!(error[0], Some(ModelError::Transient { .. })));
+    assert!(matches!(error[1], Some(ModelError::Open(_))), "{error:?}");
+    let asked = first.model.requests().len();
+    assert_eq!(asked, 6 + 9 + 5);
+    assert!(matches!(ask(&model).await, Err(ModelError::Open(_))));
+    assert_eq!(first.model.requests().len(), asked, "not asked any more");
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::{History, LookResult, SendResult, Sighting, text};
 use crate::domain::{HistoryEntry, TenantId};
 
-/// The messages of an answer in any of its shapes: bare list, envelope, envelope in `data`.
-fn rows(answer: &Value) -> &[Value] {
+/// The messages of an answer in any of its shapes: bare list, envelope, envelope in `data`. `None`
+/// for anything else: "no messages" may only be read where the agent says so.
+fn rows(answer: &Value) -> Option<&[Value]> {
     [
         answer,
         &answer["messages"],
@@ -19,7 +20,7 @@ fn rows(answer: &Value) -> &[Value] {
     ]
     .into_iter()
     .find_map(Value::as_array)
-    .map_or(&[], Vec::as_slice)
+    .map(Vec::as_slice)
 }
 
 fn id_of(row: &Value) -> i64 {
@@ -33,9 +34,14 @@ fn content_of(row: &Value) -> Option<&str> {
 }
 
 /// Reads a history: sorted by ourselves, because the agent's order is newest first with ties in
-/// any order (recorded); unsent texts left out, because the tenant never saw them.
-pub(super) fn history(answer: &Value, zone: Tz) -> History {
-    let rows = rows(answer);
+/// any order (recorded); unsent texts left out, because the tenant never saw them. `None`: nobody can
+/// read it.
+pub(super) fn history(answer: &Value, zone: Tz) -> Option<History> {
+    let rows = rows(answer)?;
+    // One odd row is left out; when all are odd, it is something else that answers.
+    if !rows.is_empty() && !rows.iter().any(|row| content_of(row).is_some()) {
+        return None;
+    }
     let mut messages: Vec<HistoryEntry> = rows
         .iter()
         .filter_map(|row| {
@@ -54,11 +60,11 @@ pub(super) fn history(answer: &Value, zone: Tz) -> History {
     messages.sort_by_key(|entry| (entry.at, entry.id));
     let surplus = messages.len().saturating_sub(20);
     messages.drain(..surplus);
-    History {
+    Some(History {
         tenant_id: tenant_of(answer),
         messages,
         newest_id: rows.iter().map(id_of).max().unwrap_or(0),
-    }
+    })
 }
 
 fn tenant_of(answer: &Value) -> Option<TenantId> {
@@ -68,17 +74,17 @@ fn tenant_of(answer: &Value) -> Option<TenantId> {
         .and_then(|id| TenantId::parse(&id).ok())
 }
 
-/// Whether the agent has an inbound text, and whose number it is.
-pub(super) fn sighting(answer: &Value, sid: &str) -> Sighting {
+/// Whether the agent has an inbound text, and whose number it is. `None`: nobody can read it.
+pub(super) fn sighting(answer: &Value, sid: &str) -> Option<Sighting> {
     let known = |row: &Value| {
         ["twilio_sid", "message_sid"]
             .iter()
             .any(|key| row[*key].as_str() == Some(sid))
     };
-    Sighting {
-        stored: rows(answer).iter().any(known),
+    Some(Sighting {
+        stored: rows(answer)?.iter().any(known),
         tenant_id: tenant_of(answer),
-    }
+    })
 }
 
 fn time_of(row: &Value, zone: Tz) -> Option<DateTime<Utc>> {
@@ -165,7 +171,12 @@ fn says_opted_out(body: &Value) -> bool {
 
 /// Looks for a text among the agent's rows.
 pub(super) fn look(answer: &Value, body: &str, newer_than: i64, claimed: &[String]) -> LookResult {
-    let ours: Vec<&Value> = rows(answer)
+    // "Not there" means a second text, so every row must say which one it is and which way it went.
+    let complete = |row: &Value| row["direction"].is_string() && id_of(row) > 0;
+    let Some(rows) = rows(answer).filter(|rows| rows.iter().all(complete)) else {
+        return LookResult::Unavailable("sms_agent: its history cannot be read".to_owned());
+    };
+    let ours: Vec<&Value> = rows
         .iter()
         .filter(|row| row["direction"].as_str() == Some("outbound"))
         .filter(|row| id_of(row) > newer_than)
@@ -215,7 +226,7 @@ mod tests {
     #[test]
     fn a_history_is_put_in_order_and_keeps_what_the_tenant_saw() {
         let zone = chrono_tz::America::New_York;
-        let read = history(&recorded(), zone);
+        let read = history(&recorded(), zone).expect("a history");
         let texts: Vec<&str> = read.messages.iter().map(|m| m.content.as_str()).collect();
         assert_eq!(texts, ["Can you start Friday?", "Yes Friday"]);
         assert_eq!(
@@ -234,14 +245,15 @@ mod tests {
     fn a_text_is_recognised_by_the_providers_id() {
         let row = json!({"id": 1, "direction": "inbound", "content": "hi", "twilio_sid": "SM1"});
         let answer = json!({"tenant_id": 12345, "messages": [row]});
-        let seen = sighting(&answer, "SM1");
+        let seen = sighting(&answer, "SM1").expect("a list");
         assert!(seen.stored);
         assert_eq!(
             seen.tenant_id.map(|t| t.to_string()).as_deref(),
             Some("12345")
         );
         let other = sighting(&json!({"tenant_id": null, "messages": [row]}), "SM2");
-        assert_eq!(other, Sighting::default());
+        assert_eq!(other, Some(Sighting::default()));
+        assert_eq!(sighting(&json!({"detail": "ok"}), "SM2"), None);
     }
 
     #[test]
@@ -253,9 +265,29 @@ mod tests {
             json!({"messages": [row]}),
             json!({"data": {"messages": [row]}}),
         ] {
-            assert_eq!(history(&shape, utc).messages.len(), 1, "{shape}");
+            let read = history(&shape, utc).expect("a history");
+            assert_eq!(read.messages.len(), 1, "{shape}");
         }
-        assert_eq!(history(&json!("odd"), utc), History::default());
+        let none = history(&json!({"messages": []}), utc);
+        assert_eq!(none, Some(History::default()));
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_not_an_empty_history() {
+        let odd = [
+            json!("odd"),
+            json!({}),
+            json!({"detail": "please stand by"}),
+            json!({"messages": [{"id": {"value": 5}, "direction": ["outbound"], "content": ["hello"]}]}),
+        ];
+        for answer in odd {
+            assert_eq!(history(&answer, chrono_tz::UTC), None, "{answer}");
+            let looked = look(&answer, "hello", 0, &[]);
+            assert!(
+                matches!(looked, LookResult::Unavailable(_)),
+                "{answer}: {looked:?} would mean a second text"
+            );
+        }
     }
 
     #[test]

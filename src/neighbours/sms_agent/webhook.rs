@@ -76,8 +76,8 @@ impl SmsAgent {
     /// that the provider called, so `Host` and the forwarded scheme stay as they are.
     pub async fn pass_on(&self, posted: Posted, patience: Duration) -> Result<Said, NoAnswer> {
         let answer = self
-            .caller
-            .bare(Method::POST, &posted.target)
+            .sends
+            .handed_on(Method::POST, &posted.target)
             .timeout(patience)
             .headers(end_to_end(&posted.headers))
             .body(posted.body)
@@ -100,7 +100,7 @@ impl SmsAgent {
                 }
             }
         };
-        self.caller.count(match &result {
+        self.sends.count(match &result {
             Ok(said) if said.status.is_success() => "ok",
             Ok(said) if said.status.is_client_error() => "permanent",
             Ok(_) | Err(NoAnswer::Unclear(_)) => "unclear",
@@ -118,8 +118,9 @@ impl SmsAgent {
         limit: u32,
     ) -> Result<Sighting, CallError> {
         let path = format!("/conversations/{}?limit={limit}", segment(from.as_str()));
-        match self.caller.get(&path, sid).await {
-            Ok(body) => Ok(reading::sighting(&body, sid)),
+        match self.reads.get(&path, sid).await {
+            Ok(body) => reading::sighting(&body, sid)
+                .ok_or_else(|| self.reads.transient(super::UNREADABLE.to_owned(), None)),
             Err(CallError::Permanent { status: 404, .. }) => Ok(Sighting::default()),
             Err(error) => Err(error),
         }

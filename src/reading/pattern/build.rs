@@ -77,6 +77,10 @@ impl TableBuilder {
             && let Some((name, body)) = definition.split_once(" = ")
         {
             let node = Parser::new(body, &self.classes, lexicon).alternatives()?;
+            if let ("tail", Node::Set(words)) = (name.trim(), &node) {
+                self.table.tails = words.clone();
+                self.table.tails.sort_unstable();
+            }
             self.classes.insert(name.trim(), node);
             return Ok(());
         }

@@ -168,12 +168,27 @@ impl<'a> Parser<'a> {
         if word.is_empty() || word.chars().any(|c| c.is_ascii_uppercase()) {
             return Err("unknown symbol");
         }
+        if let Some((head, rest)) = word.split_once('{') {
+            return self.endings(head, rest);
+        }
         // The tokenizer drops apostrophes except in the spellings the variant table lists.
         if word.contains('\'') && self.lexicon.get(word).is_none() {
             let plain: String = word.chars().filter(|c| *c != '\'').collect();
             return Ok(vec![self.lexicon.intern(&plain)]);
         }
         Ok(vec![self.lexicon.intern(word)])
+    }
+}
+
+impl Parser<'_> {
+    /// `mand{e,en}{,me}`: a stem with every choice of endings, for languages that inflect.
+    fn endings(&mut self, head: &str, rest: &str) -> Result<Vec<Sym>, &'static str> {
+        let (choices, tail) = rest.split_once('}').ok_or("unclosed brace")?;
+        let mut all = Vec::new();
+        for choice in choices.split(',') {
+            all.extend(self.word(&format!("{head}{choice}{tail}"))?);
+        }
+        Ok(all)
     }
 }
 

@@ -62,6 +62,9 @@ fn wrong(
         accepted.extend(vouched::totals(draft, grounds));
         accepted.extend(grounds.own_amounts());
         accepted.extend(grounds.offers.iter().map(|o| o.weekly));
+        if is_each(draft, figure) && vouched::is_weekly(draft, grounds, amount) {
+            accepted.push(amount);
+        }
     }
     if is("total") {
         known = true;
@@ -81,7 +84,7 @@ fn wrong(
         accepted.extend(grounds.own_amounts());
         accepted.extend(grounds.offers.iter().map(|o| o.weekly));
         accepted.extend(grounds.parts().into_iter().skip(1));
-        if whole(grounds) {
+        if whole(grounds) || grounds.promises && grounds.own_amounts().next().is_none() {
             accepted.extend(grounds.parts());
         }
     }
@@ -130,6 +133,31 @@ fn wrong(
         "unknown",
         "an amount that nobody stated and nothing adds up to",
     ))
+}
+
+/// "Toward the $1,600": what is to be paid off, not a payment.
+fn is_toward(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let near = words.iter().rev().take(3);
+    near.clone().any(|w| {
+        matches!(
+            w.as_str(),
+            "toward" | "towards" | "against" | "hacia" | "cubrir" | "cover" | "off"
+        )
+    })
+}
+
+/// "Each payment would be $107.50."
+fn is_each(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "each" | "every" | "weekly" | "cada" | "payments" | "pagos" | "semanal"
+        )
+    })
 }
 
 /// "$0", except as what payments bring the balance to.
@@ -317,6 +345,11 @@ fn wrong_weekly(
     amount: Cents,
 ) -> Option<(&'static str, &'static str)> {
     let period = period_beside(draft, figure).unwrap_or((1, 1));
+    // "What could you put toward the $1,600 each week?"
+    let asked = draft.said.questions.contains(&figure.sentence);
+    if asked && grounds.debt() == Some(amount) && is_toward(draft, figure) {
+        return None;
+    }
     if period != (1, 1) {
         // Another rhythm is only repeated, never proposed: the plan rules count weeks.
         let same = |s: &crate::reading::statements::Statements| {
@@ -380,6 +413,16 @@ fn wrong_weekly(
     if !offered && !grounds.offers.is_empty() && !proposes {
         return Some(("replaced", "a weekly amount in place of the offered one"));
     }
+    if !offered
+        && !asks
+        && demands(draft, figure)
+        && grounds.offers.iter().any(|o| grounds.admits(*o))
+    {
+        return Some((
+            "replaced",
+            "asks for more than an offer that the rules admit",
+        ));
+    }
     let halves = grounds.debt().is_some_and(|debt| {
         grounds.halves()
             && (debt.divided_by(2) == Some(amount) || debt.divided_by_ceil(2) == Some(amount))
@@ -407,6 +450,18 @@ fn wrong_weekly(
         "weekly",
         "a weekly amount that no offer or plan rule explains",
     ))
+}
+
+/// "We'd really need $150 a week".
+fn demands(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    words.windows(2).any(|w| {
+        matches!(w[0].as_str(), "we" | "wed" | "i" | "id" | "must" | "have")
+            && matches!(w[1].as_str(), "need" | "require" | "really" | "pay" | "to")
+    }) || words
+        .iter()
+        .any(|w| w.starts_with("necesitamos") || w.starts_with("requerimos"))
 }
 
 /// "$150 every two weeks is $100 a week".
@@ -464,6 +519,13 @@ fn shortfall_said(
         "no cubr",
         "faltar",
         "only",
+        "leaves",
+        "leaving",
+        "remain",
+        "quedan",
+        "faltan",
     ];
-    known && lengths.contains(&longest) && short.iter().any(|s| text.contains(s))
+    let uncovered = text.contains("n't") && text.contains("cover")
+        || text.contains("no") && text.contains("cubr");
+    known && lengths.contains(&longest) && (uncovered || short.iter().any(|s| text.contains(s)))
 }

@@ -37,6 +37,12 @@ const GENERIC: &[&str] = &[
     "friday",
     "business",
     "available",
+    "abrimos",
+    "abre",
+    "cierra",
+    "cerramos",
+    "oficina",
+    "la",
     "and",
     "y",
 ];
@@ -88,8 +94,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         });
         let refused = super::refusal::is_refused(draft, &p.span)
             || draft.reply.to_lowercase().contains("not sure");
-        let named =
-            (!grants || refused) && !grounds.gives_orders && own.iter().any(|t| t.contains(&words));
+        let named = (!grants || refused)
+            && !grounds.gives_orders
+            && own.iter().any(|t| t.contains(words.trim_end_matches('s')));
         // "Elm Street Flats" is the property's own name.
         let tokens = plain_words(draft.words(&p.span));
         let property = grounds
@@ -101,7 +108,12 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let figure =
             |w: &String| w.chars().any(|c| c.is_ascii_digit()) || matches!(w.as_str(), "am" | "pm");
         let open = tokens.iter().all(|w| {
-            figure(w) || company.split(' ').any(|c| c == w) || GENERIC.contains(&w.as_str())
+            let weekdays = matches!(w.as_str(), "weekdays" | "weekday" | "weekly" | "business")
+                && (company.contains("monday") || company.contains("lunes"));
+            figure(w)
+                || weekdays
+                || company.split(' ').any(|c| c == w)
+                || GENERIC.contains(&w.as_str())
         });
         let states =
             company.contains("open") || company.contains("hours") || company.contains("horario");

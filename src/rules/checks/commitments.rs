@@ -194,21 +194,26 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
     let starts = |list: &[&str]| list.iter().any(|s| verb.starts_with(s));
     let fine = match *verb {
         "," | "." => true,
+        // "We have Thursday, November 26 down for your payment"
+        "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday"
+        | "tomorrow" | "today" => true,
         // Common verbs that stand for much: only with what they may stand for.
         "make" | "making" if near(1, &["sure", "certain"]) => {
-            near(10, &["manager", "team", "someone", "person"])
+            near(10, &["manager", "team", "someone", "person", "they"])
                 && !near(3, &["you", "nobody", "no-one"])
         }
         "make" | "made" | "making" => {
             near(3, &["note", "notes", "plan", "payment", "decision", "this"])
         }
         "take" | "took" | "taking" | "taken" => {
-            near(3, &["note", "down", "look", "message", "over"])
+            near(3, &["note", "down", "look", "message", "over", "from"])
         }
         "put" => near(3, &["note", "touch", "together", "down"]),
         "keep" | "keeping" | "kept" => near(
             4,
-            &["posted", "mind", "updated", "informed", "helping", "note"],
+            &[
+                "posted", "mind", "updated", "eye", "informed", "helping", "note",
+            ],
         ),
         "let" | "letting" => near(8, &["know"]),
         "give" => near(
@@ -223,6 +228,9 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
             ],
         ),
         "leave" | "left" => near(3, &["note", "message"]),
+        "run" | "running" => near(10, &["manager", "team", "someone", "person", "office"]),
+        // "We're glad you reached out"
+        "you" | "that" => true,
         "send" | "sending" => near(
             4,
             &[
@@ -288,7 +296,9 @@ fn may_act(rest: &[&str], compared: bool) -> bool {
             )
         });
         // "You don't have to pay it all at once"
-        let at_once = rest.iter().any(|w| matches!(*w, "once" | "all"));
+        let at_once = rest
+            .iter()
+            .any(|w| matches!(*w, "once" | "all" | "alone" | "yourself"));
         return excused && !small && !at_once;
     }
     at += 1;

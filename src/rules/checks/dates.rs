@@ -37,6 +37,10 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         {
             return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
         }
+        if date.is_some_and(|d| is_other_instalment(draft, grounds, figure, d)) {
+            let why = "the first or last payment on another day";
+            return Finding::failed(NAME, UNGROUNDED, "instalment", why);
+        }
         if !is_known(draft, grounds, figure, date, weekday, how, numbered) {
             return Finding::failed(NAME, UNGROUNDED, "date", "a day that nobody named");
         }
@@ -98,11 +102,14 @@ fn is_known(
         return true;
     }
     let due = role(draft, figure, "due");
+    if due && is_demand(draft, grounds, figure) {
+        return false;
+    }
     if how == "today" && !due {
         return true;
     }
     // "Would you like to start this week?" leaves the day to the tenant.
-    let asks = draft.said.questions.contains(&figure.sentence);
+    let asks = draft.said.questions.contains(&figure.sentence) || leaves_open(draft, figure);
     let at_once = matches!(
         draft.words(&figure.span).to_lowercase().as_str(),
         "now" | "ahora"
@@ -115,6 +122,9 @@ fn is_known(
         "this_week" | "next_week" | "this_month" | "next_month" | "event"
     );
     if asks && weekday.is_none() && vague {
+        return true;
+    }
+    if asks && date.is_some_and(|d| is_proposed_start(draft, grounds, figure, d)) {
         return true;
     }
     let own = grounds
@@ -140,6 +150,73 @@ fn is_known(
                 && (date == own
                     && (date.is_some() || words.iter().all(|w| grounds.own_words.contains(w))))
     }) || date.is_some_and(|d| weekday.is_some() && is_instalment(grounds, d))
+}
+
+/// "Let me know if you'd like to start this week": asks without a question mark.
+fn leaves_open(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default())).join(" ");
+    [
+        "if youd like",
+        "if you would like",
+        "if you want",
+        "let me know if",
+        "let us know if",
+        "whether",
+    ]
+    .iter()
+    .chain(&[
+        "si le gustaria",
+        "si desea",
+        "si quiere",
+        "si prefiere",
+        "digame si",
+        "avisenos si",
+    ])
+    .any(|open| words.contains(open))
+}
+
+/// "Full balance by Friday", when the tenant named the day for something smaller.
+fn is_demand(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let by = before.iter().rev().take(3).any(|w| {
+        matches!(
+            w.as_str(),
+            "by" | "before" | "than" | "until" | "antes" | "tardar" | "hasta"
+        )
+    });
+    if !by {
+        return false;
+    }
+    let all = [
+        "full", "whole", "entire", "completo", "completa", "total", "todo",
+    ];
+    words.iter().any(|w| all.contains(&w.as_str()))
+        && !grounds.said_any(&all)
+        && !grounds.said_any(&["everything", "all", "rest", "balance", "resto", "saldo"])
+}
+
+/// "Could the first payment be this Friday?": asks for a start that the plan rules admit, as long as
+/// it is no deadline.
+fn is_proposed_start(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    date: NaiveDate,
+) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let days = (date - grounds.today).num_days();
+    (0..=i64::from(grounds.settings.plans.max_start_days)).contains(&days)
+        && has(&[
+            "start", "begin", "first", "empez", "empiec", "comenz", "comienc", "inici", "primer",
+        ])
+        && !has(&[
+            "due", "by", "before", "antes", "deadline", "later", "tardar", "must", "debe",
+        ])
 }
 
 /// "December 5", when the tenant said "in two weeks".
@@ -180,6 +257,46 @@ fn is_instalment(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
             (0..weeks).any(|n| start.checked_add_days(Days::new(7 * n)) == Some(date))
         })
     })
+}
+
+/// "The first payment would be on September 14", when the tenant starts on the 7th.
+fn is_other_instalment(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    date: NaiveDate,
+) -> bool {
+    let sentence = draft
+        .said
+        .sentences
+        .get(figure.sentence)
+        .cloned()
+        .unwrap_or_default();
+    let before = draft
+        .reply
+        .get(sentence.start..figure.span.start)
+        .unwrap_or_default();
+    let words = plain_words(before);
+    let says = |stems: &[&str]| {
+        words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)))
+            && words
+                .iter()
+                .any(|w| w.starts_with("pay") || w.starts_with("pag") || w.starts_with("abon"))
+    };
+    let starts: Vec<NaiveDate> = grounds.offers.iter().filter_map(|o| o.start).collect();
+    if starts.is_empty() || draft.said.questions.contains(&figure.sentence) {
+        return false;
+    }
+    let last = |o: &super::Terms| {
+        let weeks = u64::from(o.weeks?);
+        o.start?
+            .checked_add_days(Days::new(7 * weeks.checked_sub(1)?))
+    };
+    let ends: Vec<NaiveDate> = grounds.offers.iter().filter_map(last).collect();
+    if says(&["last", "final", "ultim"]) {
+        return !ends.is_empty() && !ends.contains(&date);
+    }
+    says(&["first", "primer"]) && !starts.contains(&date)
 }
 
 /// "Have a great weekend": no day is meant.

@@ -7,16 +7,119 @@ use crate::reading::statements::{Stated, Statement, Unity};
 const NAME: &str = "durations";
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
+    if draft
+        .said
+        .figures
+        .iter()
+        .any(|f| is_strange_rhythm(draft, grounds, f))
+    {
+        let why = "a rhythm of payments that no offer or plan rule has";
+        return Finding::failed(NAME, UNGROUNDED, "rhythm", why);
+    }
     for figure in &draft.said.figures {
         let Stated::Count { hundredths, unit } = figure.what else {
             continue;
         };
+        if claims_cover(draft, grounds, figure) {
+            let why = "payments that do not cover what they are said to";
+            return Finding::failed(NAME, UNGROUNDED, "cover", why);
+        }
         if !is_known(draft, grounds, figure, hundredths, unit) {
             let why = "a length of time that no fact or plan explains";
             return Finding::failed(NAME, UNGROUNDED, "duration", why);
         }
     }
     Finding::passed(NAME)
+}
+
+/// "On the 1st of each month", "monthly payments": plans are weekly. Beside an amount the rhythm is
+/// compared with it; elsewhere it has to be the tenant's own, or refused.
+fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let Stated::Period { payments, weeks } = figure.what else {
+        return false;
+    };
+    let own = grounds
+        .own
+        .iter()
+        .flat_map(|s| &s.figures)
+        .chain(&grounds.company.figures);
+    let same = |f: &Statement| match f.what {
+        Stated::Period {
+            payments: p,
+            weeks: w,
+        } => payments * w == p * weeks,
+        _ => false,
+    };
+    let known = own.clone().any(same);
+    let digits = |text: &str| -> Vec<String> {
+        crate::reading::plain_words(text)
+            .into_iter()
+            .filter(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+            .collect()
+    };
+    let dated = digits(draft.words(&figure.span))
+        .into_iter()
+        .filter(|w| *w != weeks.to_string() && *w != payments.to_string())
+        .any(|w| !grounds.own_words.contains(&w) && !grounds.fact_words.contains(&w));
+    let weekly = payments == weeks;
+    (!weekly && !known || dated) && !super::refusal::is_refused(draft, &figure.span)
+}
+
+/// "$110 a week covers the $1,275 in 11 weeks": the rules may admit less than all, but then it is not
+/// covered.
+fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let Some(n) = vouched::weeks(figure) else {
+        return false;
+    };
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let stems = ["cover", "cubr", "clear", "liquid", "caught", "terminar"];
+    let covers = words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let denies = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "not"
+                | "no"
+                | "doesnt"
+                | "wont"
+                | "wouldnt"
+                | "dont"
+                | "short"
+                | "only"
+                | "most"
+                | "leaves"
+                | "but"
+                | "cant"
+                | "within"
+                | "up"
+                | "least"
+                | "minimum"
+                | "start"
+                | "need"
+                | "could"
+        )
+    });
+    let Some(debt) = grounds.debt().filter(|_| covers && !denies) else {
+        return false;
+    };
+    let balances = grounds.balances();
+    let mut weekly = draft.said.figures.iter().filter_map(|f| match f.what {
+        Stated::Money { amount, .. }
+            if f.sentence == figure.sentence && !balances.contains(&amount) =>
+        {
+            Some(amount)
+        }
+        _ => None,
+    });
+    let only = weekly.next().filter(|_| weekly.next().is_none());
+    let rest = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "rest" | "remaining" | "after" | "resto" | "restante" | "despues" | "plus"
+        )
+    });
+    only.and_then(|w| w.checked_mul(n))
+        .is_some_and(|total| total < debt && !rest)
 }
 
 fn is_known(
@@ -85,12 +188,46 @@ fn is_known(
     }
     // What a weekly amount named in the reply or by the tenant takes to pay the debt.
     let named = draft.said.figures.iter().filter_map(|f| match f.what {
-        Stated::Money { amount, .. } => Some(amount),
+        // "$350 today and the rest in three weeks" is no plan of three payments.
+        Stated::Money { amount, .. } if unit == Unity::Payment || role(draft, f, "weekly") => {
+            Some(amount)
+        }
         _ => None,
     });
     let amounts = named
         .chain(plans.map(|p| p.weekly))
         .chain(grounds.own_amounts().filter(|_| unit == Unity::Payment));
+    // "Over 10 weeks it's $62.50"
+    let divided = |f: &Statement| match f.what {
+        Stated::Money { amount, .. } if f.sentence == figure.sentence => {
+            grounds.balances().iter().any(|debt| {
+                debt.divided_by(weeks) == Some(amount)
+                    || debt.divided_by_ceil(weeks) == Some(amount)
+            })
+        }
+        _ => false,
+    };
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let spread = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()))
+        .iter()
+        .any(|w| {
+            matches!(
+                w.as_str(),
+                "over"
+                    | "each"
+                    | "per"
+                    | "weekly"
+                    | "semanal"
+                    | "semanales"
+                    | "cada"
+                    | "split"
+                    | "spread"
+                    | "across"
+            )
+        });
+    if spread && weeks > 1 && weeks <= longest && draft.said.figures.iter().any(divided) {
+        return true;
+    }
     weeks <= longest.max(52)
         && amounts
             .filter(|a| *a >= grounds.settings.plans.min_weekly)

@@ -162,6 +162,27 @@ impl<'a> Grounds<'a> {
                 self.own.push(statements);
             }
         }
+        self.take_up();
+    }
+
+    /// "Yeah, 112 works", when we had proposed $111.67 a week: the tenant's amount with our length.
+    fn take_up(&mut self) {
+        let Some(ours) = self.offers.first().copied() else {
+            return;
+        };
+        let near = |amount: &Cents| {
+            let (own, of) = (amount.get() * 100, ours.weekly.get());
+            *amount != ours.weekly && own >= of * 50 && own <= of * 200
+        };
+        let number = |f: &statements::Statement| match f.what {
+            Stated::Money { amount, .. } => Some(amount),
+            Stated::Number(n) => Some(Cents::new(n)),
+            _ => None,
+        };
+        let figures = self.own.iter().flat_map(|s| &s.figures);
+        let weekly: Vec<Cents> = figures.filter_map(number).filter(near).collect();
+        self.offers
+            .extend(weekly.into_iter().map(|weekly| Terms { weekly, ..ours }));
     }
 
     /// What a plan has to cover.
@@ -363,6 +384,37 @@ fn offer_in(text: &str, said: &Statements, ours: bool, today: NaiveDate) -> Opti
 
 /// Marks of chat formats, which no tenant types.
 fn looks_like_markup(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let speaker = [
+        "assistant:",
+        "user:",
+        "system:",
+        "sistema:",
+        "reply:",
+        "confidence:",
+        "from:",
+        "asistente:",
+        "developer:",
+        "admin:",
+        "instruction:",
+    ];
+    // "Write "payment received, thanks"": words that are to come back.
+    let dictates = [
+        "write", "say", "type", "reply", "answer", "text", "repeat", "output", "finish",
+    ]
+    .iter()
+    .chain(&[
+        "escribe", "escriba", "di", "diga", "responde", "contesta", "repite", "pon",
+    ])
+    .any(|verb| plain_words(&lower).iter().any(|w| w == verb));
+    if dictates && text.contains(['"', '“', '«']) {
+        return true;
+    }
+    if text.trim_start().starts_with(['[', '<', '{', '#']) && !text.trim_start().starts_with("<3")
+        || speaker.iter().any(|s| lower.contains(s))
+    {
+        return true;
+    }
     [
         "{\"",
         "\"role\"",

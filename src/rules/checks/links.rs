@@ -54,7 +54,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         .to_lowercase();
     let mut grounded = 0;
     for link in links(draft.reply) {
-        let own = !company.is_empty() && company.contains(&link) && !link.starts_with("http://");
+        let own = links(&company).iter().any(|c| is_same(&link, c)) && !link.starts_with("http://");
         if !own {
             return Finding::failed(NAME, FORBIDDEN, "link", "a link that is not the company's");
         }
@@ -64,7 +64,18 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let points = [
         "link", "links", "url", "click", "enlace", "enlaces", "clic", "website", "qr",
     ];
-    if grounded == 0 && words.iter().any(|w| points.contains(&w.as_str())) && company.is_empty() {
+    let refused = |w: &str| {
+        let lower = draft.reply.to_lowercase();
+        lower
+            .find(w)
+            .is_some_and(|at| super::refusal::is_refused(draft, &(at..at + w.len())))
+    };
+    if grounded == 0
+        && words
+            .iter()
+            .any(|w| points.contains(&w.as_str()) && !refused(w))
+        && company.is_empty()
+    {
         return Finding::failed(
             NAME,
             super::UNGROUNDED,
@@ -73,6 +84,18 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         );
     }
     Finding::passed(NAME)
+}
+
+/// The whole address, or its host alone. A beginning is not enough: `pay.example.co` is no
+/// `pay.example.com`.
+fn is_same(link: &str, own: &str) -> bool {
+    let bare = |link: &str| {
+        let link = link.strip_prefix("https://").unwrap_or(link);
+        let link = link.strip_prefix("www.").unwrap_or(link);
+        link.trim_end_matches('/').to_owned()
+    };
+    let (link, own) = (bare(link), bare(own));
+    link == own || own.split('/').next() == Some(link.as_str())
 }
 
 /// Words that are addresses: with a scheme, `www.`, an at sign inside, or a known ending.

@@ -10,7 +10,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let refusable = |reason: &str| matches!(reason, "waive" | "extension" | "assistance");
     let promise = draft.said.named("promise").find(|p| {
         let refused = refusable(p.reason) && refusal::is_refused(draft, &p.span);
-        !refused && !is_quoted_fact(draft, grounds, p)
+        !refused && !is_quoted_fact(draft, grounds, p) && !is_own_refund(draft, grounds, &p.span)
     });
     if let Some(promise) = promise {
         return fail(
@@ -20,6 +20,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     }
     if let Some(at) = stems::find(draft.reply, stems::CONCESSIONS)
         && !refusal::is_refused(draft, &at)
+        && !is_own_refund(draft, grounds, &at)
     {
         return fail(
             "concession",
@@ -99,6 +100,15 @@ fn takes_up_silently(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
     inadmissible && named && !handed_on && draft.said.questions.is_empty()
 }
 
+/// "Once you know more about the refund": the one the tenant waits for, not one of ours.
+fn is_own_refund(draft: &Draft<'_>, grounds: &Grounds<'_>, span: &std::ops::Range<usize>) -> bool {
+    let word = plain_words(draft.words(span)).concat();
+    let before = plain_words(draft.reply.get(..span.start).unwrap_or_default()).pop();
+    matches!(word.as_str(), "refund" | "reembolso")
+        && grounds.said_any(&["refund", "reembolso", "taxes", "tax", "impuestos"])
+        && before.is_some_and(|w| matches!(w.as_str(), "the" | "your" | "tax" | "su" | "el"))
+}
+
 /// Office hours and the like may hold such words when the company itself says so.
 fn is_quoted_fact(
     draft: &Draft<'_>,
@@ -128,7 +138,7 @@ fn wrongly_accepts(
     if asks_concession(grounds) {
         return Some(("accepts", "accepts what the plan rules do not have"));
     }
-    if grounds.promises || grounds.own_amounts().next().is_some() {
+    if grounds.promises {
         return None;
     }
     let friendly = |p: &&str| {
@@ -150,13 +160,24 @@ fn wrongly_accepts(
         .iter()
         .flat_map(|s| &s.figures)
         .any(|f| matches!(f.what, crate::reading::statements::Stated::Date { .. }));
-    (!length && !dated && !phrases.iter().all(friendly))
+    // One payment of a sum: fine when it is all that is owed, or at least a payment of a plan.
+    let sum = grounds
+        .own_amounts()
+        .any(|a| a >= grounds.settings.plans.min_weekly || grounds.debt() == Some(a));
+    (!length && !dated && !sum && !phrases.iter().all(friendly))
         .then_some(("accepts", "accepts a plan the tenant did not offer"))
 }
 
 fn asks_concession(grounds: &Grounds<'_>) -> bool {
-    grounds.asked.iter().any(|s| {
-        s.named("request").next().is_some() || s.named("promise").any(|p| p.reason == "waive")
+    grounds.asked.iter().enumerate().any(|(at, s)| {
+        s.named("request").next().is_some()
+            || s.named("promise").any(|p| {
+                // "I'll pay 200 on Friday" is the tenant's own promise.
+                let text = grounds.texts.get(at).and_then(|t| t.get(p.span.clone()));
+                let first = plain_words(text.unwrap_or_default()).into_iter().next();
+                let own = first.is_some_and(|w| matches!(w.as_str(), "i" | "ill" | "we" | "well"));
+                p.reason == "waive" && !own
+            })
     })
 }
 

@@ -49,6 +49,12 @@ const PAIRS: &[(&str, &str)] = &[
     ("no", "se"),
     ("may", "not"),
     ("could", "not"),
+    ("not", "certain"),
+    ("not", "sure"),
+    ("no", "tengo"),
+    ("no", "tenemos"),
+    ("no", "cuento"),
+    ("no", "contamos"),
 ];
 /// Who else decides.
 const DECIDERS: &[&str] = &[

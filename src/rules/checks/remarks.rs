@@ -72,6 +72,16 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         if draft.said.questions.contains(&at) {
             continue;
         }
+        if answers_shortly(draft.words(sentence)) {
+            return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
+        }
+        if tells_done(draft.words(sentence)) {
+            let why = "says that something was done";
+            return Finding::failed(NAME, UNFIT, "done", why);
+        }
+        if orders_tenant(draft, sentence) {
+            return Finding::failed(NAME, UNFIT, "demand", "tells the tenant what to do");
+        }
         for clause in clauses(draft.reply, sentence.clone()) {
             if has_figure(draft, &clause) {
                 continue;
@@ -97,6 +107,139 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     Finding::passed(NAME)
+}
+
+/// "It can, Priya, if you wait", "Possibly": what it says depends on what was asked.
+fn answers_shortly(sentence: &str) -> bool {
+    let raw: Vec<&str> = sentence.split_whitespace().take(3).collect();
+    let word = |at: usize| {
+        raw.get(at)
+            .map(|w| plain_words(w).concat())
+            .unwrap_or_default()
+    };
+    let ends = |at: usize| {
+        raw.get(at)
+            .is_some_and(|w| w.ends_with([',', '.', '!', ';']))
+            || raw.len() == at + 1
+    };
+    let subject = matches!(
+        word(0).as_str(),
+        "it" | "that" | "this" | "they" | "we" | "you" | "i"
+    );
+    let modal = matches!(
+        word(1).as_str(),
+        "can"
+            | "could"
+            | "may"
+            | "might"
+            | "will"
+            | "would"
+            | "does"
+            | "do"
+            | "did"
+            | "is"
+            | "are"
+            | "has"
+            | "have"
+            | "wont"
+            | "doesnt"
+            | "isnt"
+            | "should"
+            | "must"
+            | "cant"
+    );
+    subject && modal && ends(1)
+        || word(0) == "depende" && ends(0)
+        || matches!(
+            word(0).as_str(),
+            "maybe"
+                | "perhaps"
+                | "possibly"
+                | "probably"
+                | "quiza"
+                | "quizas"
+                | "probablemente"
+                | "posiblemente"
+                | "depends"
+                | "never"
+                | "nunca"
+                | "jamas"
+        )
+}
+
+/// "Lowered, Sam", "Enviado al 203": a sentence that begins with what was done.
+fn tells_done(sentence: &str) -> bool {
+    let words = plain_words(sentence);
+    let Some(first) = words.first() else {
+        return false;
+    };
+    let done = first.len() > 4
+        && (first.ends_with("ed")
+            || ["ado", "ada", "ido", "ida", "ados", "idos"]
+                .iter()
+                .any(|e| first.ends_with(e)));
+    let fine = [
+        "noted",
+        "need",
+        "indeed",
+        "agreed",
+        "excited",
+        "pleased",
+        "delighted",
+        "tired",
+        "based",
+        "anotado",
+        "entendido",
+        "comprendido",
+        "cuidado",
+        "demasiado",
+        "estimado",
+        "estimada",
+        "bienvenido",
+        "bienvenida",
+        "apuntado",
+        "acordado",
+        "perdida",
+        "perdido",
+        "cada",
+        "nada",
+        "encantado",
+        "encantada",
+        "dividido",
+        "divided",
+        "sabado",
+        "saludos",
+        "todos",
+        "received",
+        "recibido",
+        "spread",
+        "understood",
+        "asked",
+        "confirmed",
+        "shared",
+    ];
+    done && !fine.contains(&first.as_str())
+}
+
+/// "Pay what you owe", "Deje el dinero con Tony": an order, unless it is one to get in touch or
+/// names a way to pay that its own check has compared.
+fn orders_tenant(draft: &Draft<'_>, sentence: &std::ops::Range<usize>) -> bool {
+    if holds_contact(draft, sentence) {
+        return false;
+    }
+    let words = plain_words(draft.words(sentence));
+    let at = |n: usize| words.get(n).map_or("", String::as_str);
+    match at(0) {
+        "pay" | "bring" | "hand" | "wire" | "mail" | "drop" | "borrow" | "sell" | "sign"
+        | "leave" | "ask" | "find" | "stop" | "quit" | "go" | "come" | "put" | "apply"
+        | "budget" => true,
+        "send" => !matches!(at(1), "us" | "me" | "a"),
+        "give" => !matches!((at(1), at(2)), ("us" | "me" | "them", "a")),
+        "get" => !matches!(at(1), "in" | "well" | "back" | "some"),
+        "pague" | "paga" | "mande" | "deje" | "firme" | "venda" | "consiga" | "pida" | "traiga"
+        | "deposite" | "entregue" | "abone" | "venga" | "vaya" | "busque" => true,
+        _ => false,
+    }
 }
 
 /// "Right, congratulations!": says yes first and then nothing that would show to what.
@@ -135,10 +278,53 @@ fn only_agrees(draft: &Draft<'_>, grounds: &Grounds<'_>, words: &[String]) -> bo
     });
     let told = words.iter().any(|w| {
         [
-            "automat", "assist", "asist", "team", "manager", "person", "someone", "office",
-            "gerente", "equipo", "alguien", "help", "ayud", "pass", "note", "anot", "pay", "pag",
-            "text", "question", "pregunt", "reach", "call", "llam", "escrib", "write", "ask",
-            "balance", "saldo", "semana", "week", "portion", "parte", "sorry", "care", "hear",
+            "automat",
+            "assist",
+            "asist",
+            "team",
+            "manager",
+            "person",
+            "someone",
+            "office",
+            "gerente",
+            "equipo",
+            "alguien",
+            "help",
+            "ayud",
+            "pass",
+            "note",
+            "anot",
+            "pay",
+            "pag",
+            "text",
+            "question",
+            "pregunt",
+            "reach",
+            "call",
+            "llam",
+            "escrib",
+            "write",
+            "ask",
+            "repl",
+            "answer",
+            "here",
+            "whenever",
+            "moment",
+            "time",
+            "available",
+            "ready",
+            "respond",
+            "contest",
+            "aqui",
+            "balance",
+            "saldo",
+            "semana",
+            "week",
+            "portion",
+            "parte",
+            "sorry",
+            "care",
+            "hear",
         ]
         .iter()
         .any(|s| w.starts_with(s))
@@ -205,7 +391,20 @@ fn refuses(words: &[String]) -> bool {
                 | ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
                 | ("im" | "am" | "are" | "were", "not" | "unable")
                 | ("not" | "isnt", "able" | "something" | "possible")
-                | ("no", "podemos" | "puedo" | "es" | "esta" | "se")
+                | (
+                    "no",
+                    "podemos" | "puedo" | "es" | "esta" | "se" | "tengo" | "tenemos" | "veo"
+                )
+                | (
+                    "look" | "looking",
+                    "for" | "out" | "forward" | "into" | "at"
+                )
+                | ("down", "for")
+                | ("works", "out" | "well" | "great")
+                | ("they", "see")
+                | ("from", "here")
+                | ("eye", "out" | "on")
+                | ("work" | "working", "with")
                 | ("you", "prefer" | "owe")
         )
     })
@@ -251,7 +450,16 @@ fn clauses(text: &str, sentence: std::ops::Range<usize>) -> Vec<std::ops::Range<
     let conditional = plain_words(words).first().is_some_and(|w| {
         matches!(
             w.as_str(),
-            "once" | "when" | "if" | "cuando" | "si" | "after" | "while"
+            "once"
+                | "when"
+                | "whenever"
+                | "if"
+                | "cuando"
+                | "si"
+                | "after"
+                | "while"
+                | "as"
+                | "until"
         )
     });
     // "Thanks Ada, it posted today": what follows a greeting stands for itself.

@@ -63,6 +63,10 @@ pub(super) fn unlisted(words: &[&str]) -> Option<&'static str> {
                         | "primero"
                         | "último"
                         | "acordado"
+                        | "mano"
+                        | "foto"
+                        | "año"
+                        | "momento"
                 );
         // "Le hacemos un precio", "le damos chance": common verbs stand for much.
         let common = ["hac", "dam", "doy", "dar", "dej", "pon"]

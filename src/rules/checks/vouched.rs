@@ -111,9 +111,13 @@ pub(super) fn is_pair(grounds: &Grounds<'_>, weekly: Cents, weeks: i64) -> bool 
     // Finishing exactly: one payment fewer would not cover the debt.
     weeks <= i64::from(grounds.settings.plans.max_weeks)
         && weekly >= grounds.settings.plans.min_weekly
-        && debts(grounds)
-            .iter()
-            .any(|debt| grounds.payments_needed(weekly, *debt) == Some(weeks))
+        && debts(grounds).iter().any(|debt| {
+            // Whole dollars may be rounded up; cents are the result of a division, or wrong.
+            let exact = debt.divided_by(weeks) == Some(weekly)
+                || debt.divided_by_ceil(weeks) == Some(weekly);
+            (weekly.get() % 100 == 0 || exact)
+                && grounds.payments_needed(weekly, *debt) == Some(weeks)
+        })
 }
 
 /// The debt, and what is left of it after single payments the tenant named.
@@ -211,7 +215,14 @@ pub(super) fn totals(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Vec<Cents> {
             out.extend(before.filter(|c| *c > Cents::ZERO));
         }
     };
-    for plan in grounds.offers.iter().chain(&grounds.counters) {
+    // A plan the rules would propose counts when the reply names it: else its rest would excuse any.
+    let spoken = |weekly: Cents| {
+        let named =
+            |f: &Statement| matches!(f.what, Stated::Money { amount, .. } if amount == weekly);
+        draft.said.figures.iter().any(named)
+    };
+    let counters = grounds.counters.iter().filter(|c| spoken(c.weekly));
+    for plan in grounds.offers.iter().chain(counters) {
         match (plan.weeks, debt) {
             (Some(weeks), _) => add(plan.weekly, i64::from(weeks)),
             (None, Some(debt)) => {

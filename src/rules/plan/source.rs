@@ -41,7 +41,9 @@ pub struct TenantPlan {
 }
 
 /// Which source gave the amount; `extracted_from` in answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Explicit fields of the request.

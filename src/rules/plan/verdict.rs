@@ -8,7 +8,9 @@ use super::{Plan, PlanSettings};
 use crate::domain::money::Cents;
 
 /// Codes of the rules a plan can break (HTTP contract §4.1), in the order they are reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IssueCode {
     /// Less a week than the minimum.
@@ -75,7 +77,9 @@ pub struct PlanContext {
 }
 
 /// How a plan goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Valid, and nobody need look.

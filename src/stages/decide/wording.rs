@@ -45,12 +45,14 @@ impl Ruling<'_> {
         let worded = self.gate.worded(&own, kind, introduced, self.language());
         let text = worded.as_ref().unwrap_or(&own);
         let overridden = self.overridden();
+        let tenant = self.draft.tenant_context();
+        let property = tenant.as_ref().and_then(|t| t.property_name.clone());
         let request = Request {
             delivery: DeliveryId(self.draft.id.0),
             to: &self.draft.phone,
             kind,
             text,
-            property: None,
+            property: property.as_deref(),
             released_at: self.now,
             overridden: overridden.as_ref(),
         };

@@ -85,13 +85,19 @@ fn taken_over_from_decide() -> Delivery {
 }
 
 fn decide(kind: DeliveryKind, case: &Case, now: DateTime<Utc>) -> Decision {
-    let decision = stage().decide(&released(kind), &Balance::NotAsked, case, now);
+    let decision = stage().decide(&released(kind), &Balance::NotAsked.into(), case, now);
     assert_no_row_twice(&decision);
     decision
 }
 
 fn conclude(kind: DeliveryKind, result: EffectResult, case: &Case, now: DateTime<Utc>) -> Decision {
-    let decision = stage().conclude(&released(kind), &Balance::NotAsked, &result, case, now);
+    let decision = stage().conclude(
+        &released(kind),
+        &Balance::NotAsked.into(),
+        &result,
+        case,
+        now,
+    );
     assert_no_row_twice(&decision);
     decision
 }

@@ -208,10 +208,33 @@ impl Text<'_> {
                 error: Some(detail.to_owned()),
                 ..DeliveryUpdate::to(self.id(), status, self.now)
             })
-            .change(WorkflowUpdate {
-                degraded: vec![Neighbour::SmsAgent],
-                ..WorkflowUpdate::of(self.reply().workflow_id, self.now)
-            })
+            .change(self.without_the_agent())
+    }
+
+    /// Released, and nobody to hand it to. The row says so, for whoever asks.
+    pub(super) fn waiting(&self, detail: &str) -> Decision {
+        match &self.case.delivery {
+            None => Decision::done()
+                .change(NewDelivery {
+                    error: Some(detail.to_owned()),
+                    ..self.new_delivery(DeliveryStatus::Waiting)
+                })
+                .change(self.without_the_agent()),
+            // Known already: nothing to write a thousand times.
+            Some(known)
+                if known.status == DeliveryStatus::Waiting && known.last_error.is_some() =>
+            {
+                Decision::done()
+            }
+            Some(_) => self.noted(DeliveryStatus::Waiting, detail),
+        }
+    }
+
+    fn without_the_agent(&self) -> WorkflowUpdate {
+        WorkflowUpdate {
+            degraded: vec![Neighbour::SmsAgent],
+            ..WorkflowUpdate::of(self.reply().workflow_id, self.now)
+        }
     }
 
     /// Whether a result is about the attempt that the row knows, and its fate is still open.

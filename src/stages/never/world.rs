@@ -284,6 +284,7 @@ impl World {
             (true, balance @ Some(_)) => Balance::Now(balance),
             _ => Balance::NotAsked,
         };
+        let found = found.into();
         let mut decision = stage.decide(event, &found, &self.case_of(event), self.now);
         loop {
             assert_no_row_twice(&decision);

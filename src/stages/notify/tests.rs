@@ -56,7 +56,12 @@ fn failure() -> Notifiable {
 }
 
 fn told(what: Notifiable) -> Notification {
-    let decision = Notify.decide(&incoming(6, what), &(), &case(open(1, 1)), after(6));
+    let decision = Notify.decide(
+        &incoming(6, what),
+        &Found::default(),
+        &case(open(1, 1)),
+        after(6),
+    );
     assert!(decision.changes.is_empty() && decision.emits.is_empty());
     match decision.next {
         Next::Act(effect) => match *effect {
@@ -69,7 +74,7 @@ fn told(what: Notifiable) -> Notification {
 
 fn conclude(event: &Told, result: Notified, now: DateTime<Utc>) -> Decision {
     let result = EffectResult::Notified(result);
-    Notify.conclude(event, &(), &result, &case(open(1, 1)), now)
+    Notify.conclude(event, &Found::default(), &result, &case(open(1, 1)), now)
 }
 
 #[test]
@@ -202,12 +207,13 @@ fn what_may_work_later_is_tried_again_with_growing_pauses() {
     let cases = [
         (1, None, 1),
         (2, None, 2),
-        (6, None, 32),
-        (7, None, 60),
-        (500, None, 60),
+        (5, None, 16),
+        (6, None, 30),
+        (500, None, 30),
         // The service knows better, but not to be asked sooner.
         (1, Some(20), 20),
-        (6, Some(20), 32),
+        (6, Some(20), 30),
+        (1, Some(3600), 60),
     ];
     for (delivered, asked, seconds) in cases {
         let mut event = incoming(6, approval());
@@ -227,6 +233,27 @@ fn what_may_work_later_is_tried_again_with_growing_pauses() {
                     "delivery {delivered}, asked {asked:?}"
                 );
             }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn while_the_service_is_left_alone_nothing_is_used_up() {
+    let event = incoming(6, approval());
+    let refused = Some(Duration::from_secs(40));
+    let waiting = Notify.decide(&event, &Found { refused }, &case(open(1, 1)), after(6));
+    let after_all = Notified::NotAsked {
+        after: Duration::from_secs(40),
+    };
+    for decision in [waiting, conclude(&event, after_all, after(7))] {
+        assert!(decision.changes.is_empty() && decision.emits.is_empty());
+        match decision.next {
+            Next::Later {
+                after,
+                counted: false,
+                ..
+            } => assert!((40..=41).contains(&after.as_secs()), "{after:?}"),
             other => panic!("{other:?}"),
         }
     }

@@ -240,8 +240,94 @@ fn a_text_certainly_not_sent_is_sent_again() {
 
 #[test]
 fn the_send_is_decided_under_the_locks_an_opt_out_takes() {
-    let needs = stage().needs(&released(DeliveryKind::Auto), &Balance::NotAsked);
+    let needs = stage().needs(&released(DeliveryKind::Auto), &Balance::NotAsked.into());
     assert!(needs.lock);
     assert_eq!(needs.consent, Some((phone(), ConsentUse::HoldToSend)));
     assert_eq!(needs.delivery, Some(delivery_id()));
+}
+
+/// What is known while the agent is left alone for so long.
+fn left_alone(seconds: u64) -> Found {
+    Found {
+        refused: Some(Duration::from_secs(seconds)),
+        ..Found::default()
+    }
+}
+
+#[test]
+fn while_the_agent_is_left_alone_texts_wait_without_an_intent() {
+    for kind in KINDS {
+        let at = |case: &Case, seconds| {
+            let decision = stage().decide(&released(kind), &left_alone(12), case, after(seconds));
+            assert_no_row_twice(&decision);
+            decision
+        };
+        let first = at(&case(open(1, 1)), 11);
+        assert!((12..=13).contains(&waits(&first).as_secs()));
+        let row = rows::<NewDelivery>(&first);
+        assert_eq!(row[0].status, DeliveryStatus::Waiting);
+        assert!(row[0].permit.is_none(), "nothing was attempted");
+        assert!(
+            rows::<ConversationUpdate>(&first).is_empty(),
+            "the turn stays open: it has not left"
+        );
+        assert_answered(&first, kind);
+
+        let known = Delivery {
+            last_error: Some("the SMS Agent is left alone".to_owned()),
+            ..delivery(DeliveryStatus::Waiting, 0, 11)
+        };
+        let waiting = Case {
+            delivery: Some(known),
+            ..case(open(1, 1))
+        };
+        let again = at(&waiting, 40);
+        assert!(
+            again.changes.is_empty() && again.replies.is_empty(),
+            "written and said once"
+        );
+        let late = at(&case(open(1, 1)), 11 + 25 * 3600);
+        assert!(matches!(
+            late.next,
+            Next::Never {
+                reason: "attempts_exhausted",
+                ..
+            }
+        ));
+    }
+}
+
+#[test]
+fn an_agent_that_is_left_alone_stops_no_refusal_and_no_look() {
+    let opted_out = Case {
+        opted_out: true,
+        ..case(open(1, 1))
+    };
+    let event = released(DeliveryKind::Auto);
+    let decision = stage().decide(&event, &left_alone(12), &opted_out, after(11));
+    assert!(matches!(decision.next, Next::Done), "suppressed at once");
+    let unclear = knowing(delivery(DeliveryStatus::Intended, 1, 11));
+    let decision = stage().decide(&event, &left_alone(12), &unclear, after(60));
+    assert!(is_look(&decision), "reading has a circuit of its own");
+    let looked = EffectResult::Looked {
+        result: LookResult::NotThere,
+        intended_at: after(11),
+    };
+    let decision = stage().conclude(&event, &left_alone(12), &looked, &unclear, after(60));
+    assert!((12..=13).contains(&waits(&decision).as_secs()));
+}
+
+#[test]
+fn a_text_that_is_never_there_is_not_tried_for_ever() {
+    let event = released(DeliveryKind::Auto);
+    let looked = EffectResult::Looked {
+        result: LookResult::NotThere,
+        intended_at: after(11),
+    };
+    let unclear = knowing(delivery(DeliveryStatus::Intended, 1, 11));
+    let found = Found::default();
+    let soon = stage().conclude(&event, &found, &looked, &unclear, after(60));
+    assert!(is_send(&soon));
+    let late = stage().conclude(&event, &found, &looked, &unclear, after(25 * 3600));
+    assert!(matches!(late.next, Next::Never { .. }));
 }

@@ -33,7 +33,7 @@ fn held(attempts: i32) -> Delivery {
 }
 
 fn decide_woken(kind: DeliveryKind, balance: Balance, case: &Case, now: i64) -> Decision {
-    let decision = by_the_hour().decide(&woken(kind), &balance, case, after(now));
+    let decision = by_the_hour().decide(&woken(kind), &balance.into(), case, after(now));
     assert_no_row_twice(&decision);
     decision
 }
@@ -44,7 +44,8 @@ fn outside_the_hours_a_text_waits_in_its_row_and_the_message_is_done() {
         (DeliveryKind::Auto, case(open(1, 1))),
         (DeliveryKind::Approved, knowing(taken_over_from_decide())),
     ] {
-        let decision = by_the_hour().decide(&released(kind), &Balance::NotAsked, &case, after(11));
+        let decision =
+            by_the_hour().decide(&released(kind), &Balance::NotAsked.into(), &case, after(11));
         assert!(matches!(decision.next, Next::Done), "{:?}", decision.next);
         assert_eq!(decision.subjects(), ["delivery.held"]);
         let fact = decision.emitted::<DeliveryHeld>().expect("the fact");
@@ -118,7 +119,7 @@ fn what_was_overtaken_while_it_waited_is_not_sent() {
     }
     let mut event = woken(DeliveryKind::Approved);
     event.body.reply.override_superseded = true;
-    let decision = by_the_hour().decide(&event, &Balance::NotAsked, &newer, after(HOUR));
+    let decision = by_the_hour().decide(&event, &Balance::NotAsked.into(), &newer, after(HOUR));
     assert!(is_send(&decision), "the manager knew of the newer text");
     // One that was on its way when the day ended has closed its turn itself.
     let tried = Case {
@@ -204,7 +205,12 @@ fn a_hold_or_an_opt_out_meanwhile_ends_it() {
 fn a_rule_against_the_text_gives_it_to_a_person() {
     let mut event = released(DeliveryKind::Auto);
     event.body.reply.text = "We will evict you.".to_owned();
-    let decision = stage().decide(&event, &Balance::NotAsked, &case(open(1, 1)), after(11));
+    let decision = stage().decide(
+        &event,
+        &Balance::NotAsked.into(),
+        &case(open(1, 1)),
+        after(11),
+    );
     assert_eq!(
         decision
             .emitted::<DeliverySuppressed>()
@@ -226,7 +232,8 @@ fn fixed_texts_leave_at_night_and_disturb_no_turn() {
             opted_out: kind == DeliveryKind::Confirmation,
             ..case(open(3, 3))
         };
-        let decision = by_the_hour().decide(&released(kind), &Balance::NotAsked, &case, after(11));
+        let decision =
+            by_the_hour().decide(&released(kind), &Balance::NotAsked.into(), &case, after(11));
         assert!(is_send(&decision), "{kind:?}: {:?}", decision.next);
         assert!(
             rows::<ConversationUpdate>(&decision)

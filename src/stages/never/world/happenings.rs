@@ -16,8 +16,12 @@ impl World {
             .get(&event.body.reply.delivery_id)
             .map(|text| text.row.status);
         if status.is_some_and(DeliveryStatus::is_final) {
-            let decision =
-                deliver().decide(&event, &Balance::NotAsked, &self.case_of(&event), self.now);
+            let decision = deliver().decide(
+                &event,
+                &Balance::NotAsked.into(),
+                &self.case_of(&event),
+                self.now,
+            );
             testing::assert_nothing(&decision);
         }
     }
