@@ -84,6 +84,16 @@ async fn the_service_needs_no_more_than_its_role() {
     let (mut world, urls) = with_roles(&["service"]).await;
     world.set("DATABASE_URL", &urls[0]);
     world.start_service().await;
+    let refuses = simulators::Fault::Status {
+        status: 400,
+        body: None,
+        retry_after: None,
+        effect: false,
+    };
+    let rule = simulators::Rule::new(refuses)
+        .path("/notifications")
+        .first(1);
+    world.neighbours.notifications.add_fault(rule);
     world.text("c1", "hello [confidence=0.95]").await;
     let waiting = world
         .text("c2", "I can pay $75 a week for 8 weeks [confidence=0.7]")
@@ -109,7 +119,17 @@ async fn the_service_needs_no_more_than_its_role() {
     world.publish("sms.received", &json!("junk"), &[]).await;
     world.settle().await;
     let (_, letters) = world.get("/orchestrate/dead-letters").await;
-    let id = letters["items"][0]["id"].as_str().unwrap();
+    let letters = letters["items"].as_array().unwrap();
+    let letter = |kind: &str| {
+        let of = letters.iter().find(|l| l["kind"] == kind);
+        of.unwrap_or_else(|| panic!("{kind} in {letters:?}"))["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (junk, id) = (letter("event"), letter("notification"));
+    let path = format!("/orchestrate/dead-letters/{junk}/resolve");
+    assert_eq!(world.post(&path, &json!({})).await.0, 200);
     let (status, redriven) = world
         .post(
             &format!("/orchestrate/dead-letters/{id}/redrive"),

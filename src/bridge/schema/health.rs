@@ -16,6 +16,8 @@ pub(crate) struct Health {
     uptime_seconds: f64,
     timestamp: DateTime<Utc>,
     service_name: String,
+    /// `closed`, `half_open` or `open`, by circuit.
+    circuits: BTreeMap<String, String>,
     checks: HealthChecks,
 }
 
@@ -97,20 +99,25 @@ pub(crate) enum DependenciesFormat {
     Dashboard,
 }
 
+/// Whether it answers.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its shape is shown")]
+pub(crate) enum Up {
+    Flag(bool),
+    /// `healthy` or `down`.
+    Word(String),
+}
+
 /// Who answers and who does not. The five are booleans, or with `format=dashboard` `healthy` and
 /// `down`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Dependencies {
-    #[schema(value_type = Object)]
-    collections_monitor: Value,
-    #[schema(value_type = Object)]
-    sms_agent: Value,
-    #[schema(value_type = Object)]
-    notification_service: Value,
-    #[schema(value_type = Object)]
-    supabase: Value,
-    #[schema(value_type = Object)]
-    openai: Value,
+    collections_monitor: Up,
+    sms_agent: Up,
+    notification_service: Up,
+    supabase: Up,
+    openai: Up,
     nats: bool,
     /// `healthy`, `degraded`, `unhealthy` or `critical`.
     overall_status: String,
@@ -159,18 +166,41 @@ pub(crate) enum FiguresFormat {
     Prometheus,
 }
 
-/// Figures from the database, at most five seconds old. With `format=dashboard` the members of
-/// `dashboard`.
+/// Figures from the database, at most five seconds old.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct FiguresAnswer {
-    #[schema(value_type = Option<Object>)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its shape is shown")]
+pub(crate) enum FiguresAnswer {
+    Whole(WholeFigures),
+    Dashboard(DashboardFigures),
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WholeFigures {
+    #[schema(value_type = Object)]
     last_hour: Value,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Object)]
     today: Value,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Object)]
     timeframe: Value,
-    #[schema(value_type = Option<Object>)]
-    dashboard: Value,
+    dashboard: DashboardFigures,
+    generated_at: DateTime<Utc>,
+    timestamp: DateTime<Utc>,
+    #[schema(value_type = Object)]
+    filters_applied: Value,
+}
+
+/// What `format=dashboard` answers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DashboardFigures {
+    #[schema(value_type = Object)]
+    last_hour: Value,
+    #[schema(value_type = Object)]
+    today: Value,
+    #[schema(value_type = Object)]
+    system_health: Value,
+    #[schema(value_type = Object)]
+    performance: Value,
 }
 
 /// Everything that is kept about a conversation, with a chain of hashes.

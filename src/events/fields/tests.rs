@@ -110,7 +110,10 @@ fn what_serde_says_is_told_without_the_value_it_quotes() {
         Invalid::json(&error).sentence()
     };
     let told_of_none = told("{}");
-    assert!(told_of_none.starts_with("body has no field phone, at line 1"), "{told_of_none}");
+    assert!(
+        told_of_none.starts_with("body has no field phone, at line 1"),
+        "{told_of_none}"
+    );
     for text in [
         r#"{"phone": "secret"}"#,
         r#"{"phone": 1, "kind": "secret"}"#,
