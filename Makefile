@@ -4,7 +4,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint deploy contracts eval area-codes fuzz
+.PHONY: help demo test lint deploy contracts eval area-codes fuzz schemathesis
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
@@ -14,6 +14,7 @@ help:
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ and docs/openapi.json anew from the code"
+	@echo "make schemathesis  makes requests out of the OpenAPI document and compares the answers with it"
 	@echo "bash .ci/run    all of it, as on the build machine"
 
 # DEMO=--once ends after the summary, with an error when an outcome is not the expected one.
@@ -60,7 +61,12 @@ area-codes:
 	@$(TARGET)/area-codes/bin/pip install -q --only-binary :all: --require-hashes -r $(TARGET)/area-codes/wanted.txt
 	$(TARGET)/area-codes/bin/python src/rules/contact_hours/regenerate.py src/rules/contact_hours/area_codes.txt
 
-# Needs a nightly compiler and cargo-fuzz; FUZZ is reader, money or plan_line.
+# Needs a nightly compiler and cargo-fuzz; FUZZ is a target of fuzz/README.md.
 FUZZ ?= reader
 fuzz:
 	cargo +nightly fuzz run $(FUZZ) -- -max_total_time=60
+
+# EXAMPLES=n requests per endpoint and kind; the tool is fetched into .dev/, pinned and hash-checked.
+schemathesis:
+	@cargo build --locked --workspace --bins
+	@$(SIMULATORS) with-servers -- tests/schemathesis/run

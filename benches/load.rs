@@ -1,5 +1,6 @@
 //! Posts texts with a mixed outcome at a fixed number in flight, the neighbours in a process of
-//! their own, and prints what it took: `cargo bench --bench load -- [texts] [in flight]`.
+//! their own, and prints what it took: `cargo bench --bench load -- [texts] [in flight]`. With
+//! `latency`, a model that takes its time: how long decisions take, and how much of it is ours.
 //!
 //! A program with printed figures, not a test: nothing here fails because a machine is slow. It
 //! does fail when a text is lost, sent twice or sent to somebody else.
@@ -12,6 +13,7 @@
 )]
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -162,6 +164,7 @@ async fn main() {
                 // Raised: the question is what the service can do, not what its neighbours allow.
                 ("SMS_MAX_PARALLEL", "200"),
                 ("MODEL_MAX_PARALLEL", "600"),
+                ("OPENAI_REQUESTS_PER_MINUTE", "0"),
                 ("SYNC_BUDGET_MS", "20000"),
                 ("ACCEPT_TIMEOUT_MS", "20000"),
                 ("LOG_LEVEL", "warn"),
@@ -185,46 +188,13 @@ async fn main() {
             cpu_micros(neighbours.0.id()),
         ]
     };
+    if std::env::args().any(|a| a == "latency") {
+        return decisions(&client, &at(4), &at(3), texts, in_flight).await;
+    }
     let before = cpu(pids);
     let started = Instant::now();
-    let next = Arc::new(AtomicUsize::new(0));
-    let workers: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let (client, next, url) = (client.clone(), next.clone(), at(4));
-            tokio::spawn(async move {
-                let mut took = Vec::new();
-                let mut wrong = Vec::new();
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= texts {
-                        return (took, wrong);
-                    }
-                    let (content, expected) = case(n);
-                    let body = json!({"tenant_id": format!("t202{n:07}"), "phone_number": phone(n),
-                        "content": content, "conversation_id": format!("c{n}"), "message_sid": format!("SM{n}")});
-                    let sent = Instant::now();
-                    let answer = client
-                        .post(format!("{url}/orchestrate/sms-received"))
-                        .json(&body)
-                        .send()
-                        .await
-                        .expect("an answer");
-                    let answer: Value = answer.json().await.expect("JSON");
-                    took.push(sent.elapsed());
-                    if answer["action_taken"] != expected {
-                        wrong.push(format!("{n}: {expected}, got {answer}"));
-                    }
-                }
-            })
-        })
-        .collect();
-    let mut took = Vec::new();
-    let mut wrong = Vec::new();
-    for worker in workers {
-        let (times, errors) = worker.await.expect("a worker");
-        took.extend(times);
-        wrong.extend(errors);
-    }
+    let (answers, wrong) = post_all(&client, &at(4), 0..texts, in_flight).await;
+    let mut took: Vec<Duration> = answers.into_iter().map(|(_, took)| took).collect();
     let elapsed = started.elapsed();
     let after = cpu(pids);
     took.sort_unstable();
@@ -278,6 +248,109 @@ async fn main() {
         lost + twice + strangers + wrong.len() == 0,
         "texts went astray"
     );
+}
+
+/// Posts texts, so many at a time, and waits for what became of each.
+async fn post_all(
+    client: &reqwest::Client,
+    url: &str,
+    texts: Range<usize>,
+    in_flight: usize,
+) -> (Vec<(usize, Duration)>, Vec<String>) {
+    let next = Arc::new(AtomicUsize::new(texts.start));
+    let workers: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (client, next, url, end) = (client.clone(), next.clone(), url.to_owned(), texts.end);
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                let mut wrong = Vec::new();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= end {
+                        return (took, wrong);
+                    }
+                    let (content, expected) = case(n);
+                    let body = json!({"tenant_id": format!("t202{n:07}"), "phone_number": phone(n),
+                        "content": content, "conversation_id": format!("c{n}"), "message_sid": format!("SM{n}")});
+                    let sent = Instant::now();
+                    let answer = client
+                        .post(format!("{url}/orchestrate/sms-received"))
+                        .json(&body)
+                        .send()
+                        .await
+                        .expect("an answer");
+                    let answer: Value = answer.json().await.expect("JSON");
+                    took.push((n, sent.elapsed()));
+                    if answer["action_taken"] != expected {
+                        wrong.push(format!("{n}: {expected}, got {answer}"));
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    let mut wrong = Vec::new();
+    for worker in workers {
+        let (times, errors) = worker.await.expect("a worker");
+        took.extend(times);
+        wrong.extend(errors);
+    }
+    (took, wrong)
+}
+
+/// `-- latency`: a model that thinks for 800 ms ± 200, then one that thinks for exactly 800 ms: what
+/// is over these is ours, as the other neighbours answer at once. Texts that wait for a manager are
+/// answered when they are decided, the others when they are sent.
+async fn decisions(
+    client: &reqwest::Client,
+    url: &str,
+    model: &str,
+    texts: usize,
+    in_flight: usize,
+) {
+    const THINKS: u64 = 800;
+    let mut from = 0;
+    // The first round warms up: connections, tables, plans of statements.
+    for (jitter, count) in [(200, in_flight * 2), (200, texts), (0, texts)] {
+        client
+            .post(format!("{model}/_control/latency"))
+            .json(&json!({"mean_ms": THINKS, "jitter_ms": jitter}))
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .expect("the latency is set");
+        let (answers, wrong) = post_all(client, url, from..from + count, in_flight).await;
+        from += count;
+        assert!(wrong.is_empty(), "{:?}", wrong.first());
+        let of = |action: &str| {
+            let mut took: Vec<Duration> = answers
+                .iter()
+                .filter(|(n, _)| case(*n).1 == action)
+                .map(|(_, took)| *took)
+                .collect();
+            took.sort_unstable();
+            took
+        };
+        if count != texts {
+            continue;
+        }
+        println!("model {THINKS} ms ± {jitter}, texts {count}, in flight {in_flight}");
+        for (what, took) in [
+            ("decided", of("queued_for_approval")),
+            ("sent", of("auto_sent")),
+        ] {
+            let at = |percent| percentile(&took, percent);
+            println!("  {what:<8} {:>8.1} ms p50, {:.1} ms p95", at(50), at(95));
+            if jitter == 0 {
+                let ours = |percent| at(percent) - THINKS as f64;
+                println!(
+                    "  of it ours {:>6.1} ms p50, {:.1} ms p95",
+                    ours(50),
+                    ours(95)
+                );
+            }
+        }
+    }
 }
 
 /// How long a caller waits who only wants to know that the text is stored. The texts are a manager's

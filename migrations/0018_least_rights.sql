@@ -10,6 +10,7 @@ alter table approval_audit_log      enable row level security;
 alter table attempts                enable row level security;
 alter table consent_history         enable row level security;
 alter table consents                enable row level security;
+alter table contact_windows         enable row level security;
 alter table conversations           enable row level security;
 alter table dead_letters            enable row level security;
 alter table deliveries              enable row level security;
@@ -132,9 +133,9 @@ begin
         and not exists (select from conversations c
                         where c.phone_number = h.phone_number or c.tenant_id = h.tenant_id);
     get diagnostics n = row_count; counts := counts || jsonb_build_object('holds', n);
-    -- An opt-out is honoured for ever, and so is what proves it.
+    -- An opt-out and a wish about hours are honoured for ever, and so is what proves them.
     delete from consents s
-      where s.phone_number = any(phones) and not s.opted_out and s.changed_at < cutoff
+      where s.phone_number = any(phones) and not s.opted_out and s.quiet = '{}' and s.changed_at < cutoff
         and not exists (select from conversations c where c.phone_number = s.phone_number)
         and not exists (select from holds h where h.phone_number = s.phone_number and h.lifted_at is null);
     get diagnostics n = row_count; counts := counts || jsonb_build_object('consents', n);
@@ -142,6 +143,10 @@ begin
       where t.phone_number = any(phones)
         and not exists (select from consents s where s.phone_number = t.phone_number);
     get diagnostics n = row_count; counts := counts || jsonb_build_object('consent_history', n);
+    delete from contact_windows t
+      where t.phone_number = any(phones)
+        and not exists (select from consents s where s.phone_number = t.phone_number);
+    get diagnostics n = row_count; counts := counts || jsonb_build_object('contact_windows', n);
     perform set_config('orchestrator.purge', 'off', true);
     return counts;
 end

@@ -9,6 +9,7 @@ mod approval;
 mod catalogue;
 mod claim;
 mod consent;
+mod contact_window;
 mod escalate;
 mod escalation;
 mod fields;
@@ -29,7 +30,10 @@ pub use catalogue::{Entry, asyncapi, schema_of};
 pub use claim::{ApprovalClaimed, ClaimRequested, ReleaseRequested};
 pub use consent::{
     ConsentEntered, ConsentGranted, ConsentRevoked, HoldLifted, HoldPlaced, HoldRequested,
-    LiftRequested,
+    LiftRequested, OptInProof, source_word,
+};
+pub use contact_window::{
+    ContactWindowLifted, ContactWindowSet, WindowEntered, WindowLiftRequested,
 };
 pub use escalate::{AssignmentRequested, EscalationRequested, ResolutionRequested};
 pub use escalation::{
@@ -239,6 +243,16 @@ events! {
     /// A manager enters what a tenant said about being texted: a command. The body is the body of
     /// `POST /orchestrate/consents`.
     ConsentEntered = "command.consent" in Inbound, from "bridge, other services", to "ledger";
+    /// A number wants no texts at certain hours.
+    ContactWindowSet = "consent.window_set" in Story, from "intake, ledger", to "dashboards";
+    /// Such hours count no longer.
+    ContactWindowLifted = "consent.window_lifted" in Story, from "ledger", to "dashboards";
+    /// A manager enters when a number wants no texts: a command. The body is the body of
+    /// `POST /orchestrate/contact-windows`.
+    WindowEntered = "command.contact_window" in Inbound, from "bridge, other services", to "ledger";
+    /// A manager lifts such hours: a command. The body is the body of
+    /// `POST /orchestrate/contact-windows/{id}/lift` with the entry's id.
+    WindowLiftRequested = "command.lift_contact_window" in Inbound, from "bridge, other services", to "ledger";
     /// A manager holds a number or a tenant: a command. The body is the body of
     /// `POST /orchestrate/holds`.
     HoldRequested = "command.hold" in Inbound, from "bridge, other services", to "ledger";

@@ -34,3 +34,5 @@ pub mod rules;
 pub mod service;
 pub mod stages;
 pub mod store;
+#[doc(hidden)]
+pub mod strangers;

@@ -12,7 +12,7 @@
 
 mod drain;
 mod event;
-mod form;
+pub(crate) mod form;
 mod tables;
 mod webhook;
 

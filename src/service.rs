@@ -160,6 +160,7 @@ impl Service {
                 neighbours,
                 db: db.clone(),
                 clock: clock.clone(),
+                metrics: Arc::clone(&metrics),
             },
             patience,
             clock,

@@ -17,6 +17,7 @@ pub mod plan;
 mod planned;
 pub mod retry;
 pub mod route;
+mod silence;
 #[cfg(test)]
 mod testing;
 pub mod timer;
@@ -94,7 +95,7 @@ macro_rules! stages {
 
 stages! {
     Intake in intake, "Is the text new, and what turn does it open?",
-        emits "turn.opened, reply.approved, escalation.raised, consent.revoked, consent.granted, hold.placed, approval.superseded",
+        emits "turn.opened, reply.approved, escalation.raised, consent.revoked, consent.granted, consent.window_set, hold.placed, approval.superseded",
         with |s| intake::Intake {
             settings: s.intake.clone(), handover: s.handover.clone(), gate: s.gate.clone(),
         };
@@ -120,6 +121,7 @@ stages! {
         emits "approval.approved, approval.modified, approval.escalated, approval.refused, reply.approved, escalation.raised, turn.opened",
         with |s| decide::Decide {
             handover: s.handover.clone(), gate: s.gate.clone(), fresh: s.balance_fresh,
+            checks: s.draft.checks.clone(), planning: s.planning,
         };
     Escalate in escalate, "What do people do about escalations?",
         emits "escalation.raised, escalation.assigned, escalation.resolved",
@@ -133,8 +135,8 @@ stages! {
             settings: s.deliver.clone(), handover: s.handover.clone(), gate: s.gate.clone(),
         };
     Ledger in ledger, "What did a manager enter about who may be texted?",
-        emits "consent.revoked, consent.granted, hold.placed, hold.lifted",
-        with |_| ledger::Ledger;
+        emits "consent.revoked, consent.granted, consent.window_set, consent.window_lifted, hold.placed, hold.lifted",
+        with |s| ledger::Ledger { gate: s.gate.clone() };
     Plan in plan, "Is there a plan, and do the rules admit it?",
         emits "payment_plan.detected",
         with |s| plan::Plan { planning: s.planning };

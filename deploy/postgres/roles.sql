@@ -60,6 +60,7 @@ declare
         ['attempts',                'select, insert, update, delete'],
         ['consent_history',         'select, insert'],
         ['consents',                'select, insert, update'],
+        ['contact_windows',         'select, insert, update'],
         ['conversations',           'select, insert, update'],
         ['dead_letters',            'select, insert, update'],
         ['deliveries',              'select, insert, update'],

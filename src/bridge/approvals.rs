@@ -155,7 +155,7 @@ pub(super) async fn list(
     )))
 }
 
-fn filter(query: &Query) -> Result<DraftFilter, ApiError> {
+pub(super) fn filter(query: &Query) -> Result<DraftFilter, ApiError> {
     let statuses = [
         "pending",
         "approved",

@@ -98,6 +98,22 @@ impl Tokens {
     }
 }
 
+/// Believes a token, or not, by `SECRET_KEY` alone; and reads a list of keys: for the fuzz targets.
+pub(crate) fn read_token(token: &str, settings: &AuthSettings) -> Result<Identity, TokenError> {
+    let (algorithm, _) = token::header(token)?;
+    let secret = settings.secret.as_ref().ok_or(TokenError::NoKeys)?;
+    let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
+    token::verify(
+        token,
+        algorithm,
+        &key,
+        settings,
+        chrono::DateTime::UNIX_EPOCH,
+    )
+}
+
+pub(crate) use jwks::count as count_keys;
+
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110 §11.1).
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim().split_once(' ')?;

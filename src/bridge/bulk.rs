@@ -93,8 +93,14 @@ fn one_by_one(fields: &Fields, bridge: &Bridge, listed: &Value) -> Result<Vec<Wa
     };
     fields.finish(Some(()))?;
     let each = |body: &Value| {
+        // What is no id is not repeated: the answer has texts there.
+        let id = |name: &str| match &body[name] {
+            Value::Number(number) => json!(number.to_string()),
+            Value::String(text) => json!(text),
+            _ => Value::Null,
+        };
         let named = json!({
-            "response_queue_id": body["response_queue_id"], "conversation_id": body["conversation_id"],
+            "response_queue_id": id("response_queue_id"), "conversation_id": id("conversation_id"),
         });
         let parsed = Fields::from_value(body.clone())
             .and_then(|fields| ApprovalDecided::parse(&fields, bridge.received()));

@@ -1,7 +1,6 @@
 //! What handlers take from a request: who calls, about what, and the body. One way for all of them,
 //! so that no endpoint has limits or names of its own.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::Response;
+use serde_json::json;
 
 use super::auth::{Caller, TokenError};
 use super::command::render;
@@ -17,6 +17,8 @@ use super::request::About;
 use super::{ApiError, Bridge};
 use crate::events::{Event, Fields};
 
+/// No id of any kind is longer; commands would refuse one as a field, which is another answer.
+const LONGEST_ID: usize = 200;
 /// The longest name of somebody who decides.
 const LONGEST_NAME: usize = 100;
 /// As long as the shortest field for a reason may be.
@@ -118,26 +120,26 @@ fn manager(parts: &Parts) -> Option<String> {
         .then(|| id.to_owned())
 }
 
-/// The id in a path. One that cannot even be decoded is unknown (§0.3).
+/// The id in a path. One that cannot even be decoded, or is of an odd form, is unknown (§0.3).
 pub(super) struct Id(pub String);
 
 impl FromRequestParts<Bridge> for Id {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, bridge: &Bridge) -> Result<Self, ApiError> {
-        let Path(id) = Path::from_request_parts(parts, bridge).await?;
+        let Path(id): Path<String> = Path::from_request_parts(parts, bridge).await?;
+        if id.contains('\0') || id.chars().count() > LONGEST_ID {
+            return Err(ApiError::not_found("Nothing by that id", json!({})));
+        }
         Ok(Self(id))
     }
 }
 
-/// The query's parameters; of equal ones the last.
 impl FromRequestParts<Bridge> for Query {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Bridge) -> Result<Self, Infallible> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
-        Ok(Self::new(pairs.collect::<HashMap<_, _>>()))
+        Ok(Self::read(parts.uri.query().unwrap_or_default()))
     }
 }
 

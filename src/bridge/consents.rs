@@ -93,6 +93,8 @@ fn item(consent: &Consent) -> Value {
         "status": if consent.opted_out { "opted_out" } else { "opted_in" },
         "opted_out": consent.opted_out,
         "holds": consent.holds,
+        "quiet": consent.quiet,
+        "may_begin": consent.proven && !consent.opted_out,
         "source": consent.source,
         "changed_at": stamp(consent.changed_at),
     })
@@ -161,7 +163,7 @@ pub(super) async fn holds(
     Ok(Json(page(items, total, limit, offset)))
 }
 
-fn phone(query: &Query) -> Option<String> {
+pub(super) fn phone(query: &Query) -> Option<String> {
     let text = query.text("phone_number")?;
     match Phone::parse(&text) {
         Ok(phone) => Some(phone.as_str().to_owned()),

@@ -14,8 +14,8 @@ use utoipa::OpenApi;
 use super::auth::Access;
 use super::schema::Problem;
 use super::{
-    approvals, bulk, consents, endpoints, escalations, feed, health, metrics, plans, retries, sms,
-    timeline, workflow,
+    approvals, bulk, consents, contact_windows, endpoints, escalations, feed, health, metrics,
+    plans, retries, sms, timeline, workflow,
 };
 
 #[derive(OpenApi)]
@@ -67,6 +67,9 @@ use super::{
         consents::holds,
         consents::hold,
         consents::lift,
+        contact_windows::list,
+        contact_windows::enter,
+        contact_windows::lift,
     ),
     components(schemas(Problem))
 )]
@@ -149,7 +152,10 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
 
 /// An answer has all its members, be they null. A request has those it must.
 fn require_all((name, schema): (&String, &mut Value)) {
-    if name.ends_with("Request") {
+    // What adds to a problem is not there when the problem is everybody's.
+    if name.ends_with("Request")
+        || name.ends_with("Problem") && name != "Problem" && name != "FieldProblem"
+    {
         return;
     }
     let parts = match schema.get("allOf").is_some() {

@@ -9,8 +9,8 @@ use axum::routing::{self, MethodRouter};
 
 use super::auth::{Access, Scope, require};
 use super::{
-    Bridge, approvals, bulk, consents, docs, escalations, feed, health, metrics, plans, retries,
-    sms, timeline, workflow,
+    Bridge, approvals, bulk, consents, contact_windows, docs, escalations, feed, health, metrics,
+    plans, retries, sms, timeline, workflow,
 };
 
 /// One line of the table.
@@ -74,6 +74,9 @@ pub(super) fn table() -> Vec<Endpoint> {
         get("/orchestrate/holds", TOKEN, consents::holds),
         post("/orchestrate/holds", MANAGER, consents::hold),
         post("/orchestrate/holds/{id}/lift", MANAGER, consents::lift),
+        get("/orchestrate/contact-windows", TOKEN, contact_windows::list),
+        post("/orchestrate/contact-windows", MANAGER, contact_windows::enter),
+        post("/orchestrate/contact-windows/{id}/lift", MANAGER, contact_windows::lift),
     ]
 }
 

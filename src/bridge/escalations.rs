@@ -131,7 +131,7 @@ pub(super) async fn list(
     Ok(Json(super::query::page(items, total, limit, offset)))
 }
 
-fn filter(query: &Query) -> Result<EscalationFilter, ApiError> {
+pub(super) fn filter(query: &Query) -> Result<EscalationFilter, ApiError> {
     let words = ["open", "in_progress", "resolved", "all"];
     let statuses = match query.one_of("status", "open", &words).as_str() {
         "in_progress" => vec!["in_progress"],

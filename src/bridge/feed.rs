@@ -148,6 +148,13 @@ pub(super) async fn events(
     Ok(response)
 }
 
+/// What a client asks for, and after what: for the fuzz target.
+pub(super) fn read(query: &Query) {
+    drop(Filter::read(query));
+    drop(query.finish());
+    drop(query.text("last_event_id").map(|id| After::read(&id)));
+}
+
 fn unavailable() -> ApiError {
     ApiError::unavailable("The message stream is not reachable", json!({}))
 }

@@ -9,6 +9,7 @@ mod bulk;
 mod call;
 mod command;
 mod consents;
+mod contact_windows;
 pub mod docs;
 mod endpoints;
 mod escalations;
@@ -121,6 +122,15 @@ pub struct Bridge {
     pub model_configured: bool,
     /// This process's circuits.
     pub circuits: Vec<Arc<Circuit>>,
+}
+
+/// Reads a query string as every list does.
+pub(crate) fn read_query(text: &str) {
+    let query = || query::Query::read(text);
+    drop(approvals::filter(&query()));
+    drop(escalations::filter(&query()));
+    drop(timeline::filter(&query()));
+    feed::read(&query());
 }
 
 /// The largest request body (`http-api.md` §0.1).

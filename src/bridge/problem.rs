@@ -188,6 +188,8 @@ impl ApiError {
             .ready
             .unwrap_or_else(|| self.problem.body(&about.path, &about.correlation_id, now));
         body["correlation_id"] = json!(about.correlation_id);
+        // Stages know the command, not the path it came by.
+        body["instance"] = json!(about.path);
         let status =
             StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (

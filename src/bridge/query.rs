@@ -23,11 +23,20 @@ impl Query {
         }
     }
 
+    /// Of equal parameters the last.
+    pub(super) fn read(query: &str) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        Self::new(pairs.collect())
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.parameters
-            .get(name)
-            .map(|v| v.trim().to_owned())
-            .filter(|v| !v.is_empty())
+        let value = self.parameters.get(name)?.trim();
+        // Postgres has none, and would refuse the whole statement.
+        if value.contains('\0') {
+            self.fault(name, "must not contain the character NUL");
+            return None;
+        }
+        (!value.is_empty()).then(|| value.to_owned())
     }
 
     pub(super) fn number<T: FromStr + PartialOrd>(

@@ -10,7 +10,7 @@ use super::schema::letters::{
     DeadLetter, LetterQuery, LetterResolutionAnswer, LetterResolutionRequest, RedriveAnswer,
     RedriveManyAnswer, RedriveManyRequest, RedriveRequest,
 };
-use super::schema::workflows::{RetryAnswer, RetryRequest};
+use super::schema::workflows::{RetryAnswer, RetryProblem, RetryRequest};
 use super::schema::{Page, Paging};
 use super::{ApiError, Bridge};
 use crate::domain::{DeadLetterId, DraftId};
@@ -30,8 +30,10 @@ const MOST: usize = 200;
     request_body = Option<RetryRequest>,
     responses(
         (status = 200, description = "It has begun", body = RetryAnswer),
-        (status = 400, description = "Not in this state, not again, or not now: `details.reason`"),
-        (status = 404, description = "No such workflow")
+        (status = 400, description = "Not in this state, not again, or not now: `details.reason`",
+            body = RetryProblem, content_type = "application/problem+json"),
+        (status = 404, description = "No such workflow",
+            body = RetryProblem, content_type = "application/problem+json")
     )
 )]
 pub(super) async fn retry(

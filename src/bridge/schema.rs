@@ -9,6 +9,7 @@
 
 pub(super) mod approvals;
 pub(super) mod consents;
+pub(super) mod contact_windows;
 pub(super) mod escalations;
 pub(super) mod health;
 pub(super) mod letters;

@@ -82,7 +82,7 @@ pub(super) async fn export(
     found.map(Json).ok_or_else(unknown)
 }
 
-fn filter(query: &Query) -> Result<TimelineFilter, ApiError> {
+pub(super) fn filter(query: &Query) -> Result<TimelineFilter, ApiError> {
     let asked = query.text("type").unwrap_or_default();
     let types: Vec<String> = asked
         .split(',')
@@ -177,6 +177,18 @@ fn summary(event: &Happened) -> String {
             event.name.replace('_', " ")
         ),
         "hold" => format!("Hold {}: {}.", data("kind"), event.name),
+        "contact_window" => {
+            let quiet = event
+                .data
+                .get("quiet")
+                .and_then(serde_json::Value::as_array);
+            let spans = quiet
+                .into_iter()
+                .flatten()
+                .filter_map(serde_json::Value::as_str);
+            let spans: Vec<&str> = spans.collect();
+            format!("Hours without texts {}: {}.", event.name, spans.join(", "))
+        }
         "consent" => format!("The number {}.", event.name.replace('_', " ")),
         _ => {
             let words = event.name.replace('_', " ");

@@ -106,6 +106,8 @@ fn body(workflow: &Workflow, steps: &[StoredStep], max_retries: i32) -> Value {
         "degraded": workflow.degraded,
         "metadata": {
             "processing_time_seconds": seconds,
+            // Of all answers, also those that were overtaken or could not be used.
+            "model_cost_micro_usd": steps.iter().filter_map(|s| s.cost_micro_usd).reduce(i64::saturating_add),
             "ai_confidence": workflow.confidence,
             "auto_approved": workflow.outcome == Some(Outcome::AutoSent),
             "outcome": workflow.outcome,

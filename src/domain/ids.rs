@@ -88,6 +88,10 @@ uuid_id!(
     HoldId, emit: "hold_", accept: []
 );
 uuid_id!(
+    /// Hours in which a number does not want texts.
+    ContactWindowId, emit: "cw_", accept: []
+);
+uuid_id!(
     /// Work that could not be done.
     DeadLetterId, emit: "dl_", accept: []
 );

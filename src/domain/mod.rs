@@ -10,6 +10,7 @@ pub mod ids;
 pub mod language;
 pub mod money;
 pub mod phone;
+pub mod quiet;
 pub mod tenant;
 pub mod text;
 pub mod workflow;
@@ -21,12 +22,13 @@ pub use escalation::{EscalationType, Severity};
 pub use finding::Finding;
 pub use hold::HoldKind;
 pub use ids::{
-    ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, EventId, HoldId, PlanId,
-    TenantId, WorkflowId,
+    ContactWindowId, ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, EventId,
+    HoldId, PlanId, TenantId, WorkflowId,
 };
 pub use language::Language;
 pub use money::Cents;
 pub use phone::Phone;
+pub use quiet::{Days, Quiet};
 pub use tenant::{HistoryEntry, TenantContext};
 pub use text::{OpenText, PlanOffer};
 pub use workflow::{

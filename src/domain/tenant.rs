@@ -62,13 +62,31 @@ pub struct HistoryEntry {
     pub delivery_status: Option<String>,
 }
 
+impl TenantContext {
+    /// Whether the account's status says that an eviction or another legal case is open (`rules.md`
+    /// R25). The Monitor's words are not listed anywhere, so parts of them are looked for.
+    pub fn in_legal_case(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "evict",
+            "legal",
+            "court",
+            "attorney",
+            "lawsuit",
+            "judgment",
+            "judgement",
+            "litigat",
+        ];
+        let status = self.status.as_deref().unwrap_or_default().to_lowercase();
+        WORDS.iter().any(|word| status.contains(word))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_voucher_tenant_owes_only_the_own_portion() {
-        let mut tenant = TenantContext {
+    fn tenant() -> TenantContext {
+        TenantContext {
             tenant_id: TenantId::from_stored("1".into()),
             tenant_name: None,
             amount_owed: Some(Cents(124_700)),
@@ -81,9 +99,28 @@ mod tests {
             property_name: None,
             unit_name: None,
             status: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_voucher_tenant_owes_only_the_own_portion() {
+        let mut tenant = tenant();
         assert_eq!(tenant.debt_basis(), Some(Cents(56_700)));
         tenant.tenant_portion = Some(Cents(0));
         assert_eq!(tenant.debt_basis(), Some(Cents(124_700)));
+    }
+
+    #[test]
+    fn an_open_case_is_read_from_the_account_s_status() {
+        let with = |status: Option<&str>| TenantContext {
+            status: status.map(str::to_owned),
+            ..tenant()
+        };
+        for status in ["Eviction filed", "legal", "in_court", "JUDGMENT"] {
+            assert!(with(Some(status)).in_legal_case(), "{status}");
+        }
+        for status in [None, Some(""), Some("active"), Some("escalated")] {
+            assert!(!with(status).in_legal_case(), "{status:?}");
+        }
     }
 }

@@ -180,6 +180,8 @@ words! {
         PlanInvalid = "plan_invalid",
         /// The tenant describes a hardship.
         Hardship = "hardship",
+        /// The account says that a legal case is open.
+        LegalCase = "legal_case",
         /// `AUTONOMY_MODE=draft_only`.
         Autonomy = "autonomy",
         /// The drafted text says something that a rule forbids.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::decision::Reply;
 use crate::domain::{Action, EscalationId, WorkflowStatus};
+use crate::store::contact_windows::ContactWindow;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::drafts::Draft;
 use crate::store::holds::Hold;
@@ -141,6 +142,27 @@ pub fn hold(hold: &Hold) -> Value {
         "reason": hold.reason,
         "placed_by": hold.placed_by,
         "placed_at": stamp(hold.placed_at),
+        "lifted_by": lifted.map(|(by, ..)| by),
+        "lift_reason": lifted.map(|(_, reason, _)| reason),
+        "lifted_at": lifted.map(|(.., at)| stamp(*at)),
+    })
+}
+
+/// When a number wants no texts, as lists and answers show it.
+pub fn contact_window(window: &ContactWindow) -> Value {
+    let lifted = window.lifted.as_ref();
+    json!({
+        "id": window.id,
+        "contact_window_id": window.id,
+        "status": if lifted.is_some() { "lifted" } else { "active" },
+        "phone_number": window.phone,
+        "quiet": window.quiet,
+        "source": window.source,
+        "conversation_id": window.conversation_id,
+        "text_id": window.text_id,
+        "note": window.note,
+        "set_by": window.set_by,
+        "set_at": stamp(window.set_at),
         "lifted_by": lifted.map(|(by, ..)| by),
         "lift_reason": lifted.map(|(_, reason, _)| reason),
         "lifted_at": lifted.map(|(.., at)| stamp(*at)),

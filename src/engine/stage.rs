@@ -1,6 +1,7 @@
 //! The shape of a stage.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use sqlx::PgPool;
 use super::{Clock, Decision, EffectResult, Incoming};
 use crate::events::StageInput;
 use crate::neighbours::Neighbours;
+use crate::ops::metrics::Metrics;
 use crate::store::{Case, Needs};
 
 /// What a stage's `gather` may use. Reads only: a stage that wants to change the world returns an
@@ -21,6 +23,8 @@ pub struct Io {
     pub db: PgPool,
     /// For noting when a question was asked; decisions are given the time.
     pub clock: Clock,
+    /// For counting what only a stage knows.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a message was not handled. An expected failure - a low score, a refused text - is a

@@ -38,6 +38,9 @@ pub struct ConsentGranted {
     pub source: String,
     /// The manager who entered it.
     pub entered_by: Option<String>,
+    /// Whether there is a proof that lets us begin, not only reply (`rules.md` R31).
+    #[serde(default)]
+    pub proven: bool,
     /// When it reached us.
     pub granted_at: DateTime<Utc>,
 }
@@ -94,9 +97,12 @@ pub struct ConsentEntered {
     pub opted_out: bool,
     /// `manager`, `email` or `voicemail`.
     pub source: String,
-    /// What was said; for a consent the proof of it (`rules.md` R31).
+    /// What was said.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+    /// The proof that lets us begin; without it a consent lets us reply (`rules.md` R31).
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub proof: Option<OptInProof>,
     /// Who enters it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manager_id: Option<String>,
@@ -111,14 +117,8 @@ impl ConsentEntered {
         if opted_out.is_none() {
             fields.missing("opted_out");
         }
-        let source = fields.text(&["source"], 50);
-        let source = source.map_or_else(|| "manager".to_owned(), |s| s.to_lowercase());
-        let source = fields.parsed("source", Some(source), |source: &str| {
-            let known = SOURCES.iter().find(|known| **known == source);
-            known
-                .map(|s| (*s).to_owned())
-                .ok_or("must be manager, email or voicemail")
-        });
+        let source = source_of(fields);
+        let proof = OptInProof::parse(fields, opted_out == Some(false));
         let note = fields.text(&["note", "reason", "notes"], 2000);
         let manager_id = fields.text(&["manager_id", "entered_by"], 100);
         if opted_out == Some(false) && note.is_none() {
@@ -130,17 +130,89 @@ impl ConsentEntered {
             opted_out: opted_out.unwrap_or(true),
             source: source.unwrap_or_default(),
             note,
+            proof,
             manager_id,
         })
     }
 
     /// The word for the database, which knows no others.
     pub fn source_word(&self) -> &'static str {
-        SOURCES
-            .iter()
-            .copied()
-            .find(|known| *known == self.source)
-            .unwrap_or("manager")
+        source_word(&self.source)
+    }
+}
+
+/// How a manager learned it; `manager` unless the body says otherwise.
+pub(super) fn source_of(fields: &Fields) -> Option<String> {
+    let source = fields.text(&["source"], 50);
+    let source = source.map_or_else(|| "manager".to_owned(), |s| s.to_lowercase());
+    fields.parsed("source", Some(source), |source: &str| {
+        let known = SOURCES.iter().find(|known| **known == source);
+        known
+            .map(|s| (*s).to_owned())
+            .ok_or("must be manager, email or voicemail")
+    })
+}
+
+/// The word for the database, which knows no others.
+pub fn source_word(source: &str) -> &'static str {
+    let known = SOURCES.iter().copied().find(|known| *known == source);
+    known.unwrap_or("manager")
+}
+
+/// How we know that a number wants our texts, also those that answer nothing (`rules.md` R31).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OptInProof {
+    /// The words that were shown to whoever consented.
+    pub text_shown: String,
+    /// `web_form`, `paper_form`, `lease`, `text`, `phone` or `in_person`.
+    pub method: String,
+    /// Who consented.
+    pub given_by: String,
+    /// When.
+    pub given_at: DateTime<Utc>,
+}
+
+/// How a consent may have been given.
+const METHODS: [&str; 6] = [
+    "web_form",
+    "paper_form",
+    "lease",
+    "text",
+    "phone",
+    "in_person",
+];
+
+impl OptInProof {
+    /// All four fields or none; only a consent has a proof.
+    fn parse(fields: &Fields, consents: bool) -> Option<Self> {
+        const NAMES: [&str; 4] = ["text_shown", "method", "given_by", "given_at"];
+        if !NAMES.iter().any(|name| fields.has(&[*name])) {
+            return None;
+        }
+        if !consents {
+            fields.fault("text_shown", "invalid", "only a consent has a proof");
+            return None;
+        }
+        let text_shown = fields.required_text(&["text_shown"], 2000);
+        let method = fields.required_text(&["method"], 50);
+        let method = fields.parsed("method", method, |method: &str| {
+            let method = method.to_lowercase();
+            let known = METHODS.iter().find(|known| **known == method);
+            known
+                .map(|m| (*m).to_owned())
+                .ok_or("must be web_form, paper_form, lease, text, phone or in_person")
+        });
+        let given_by = fields.required_text(&["given_by"], 200);
+        let given_at = fields.time(&["given_at"]);
+        if given_at.is_none() && !fields.has(&["given_at"]) {
+            fields.missing("given_at");
+        }
+        Some(Self {
+            text_shown: text_shown?,
+            method: method?,
+            given_by: given_by?,
+            given_at: given_at?,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! the first is down.
 
 mod answer;
+mod bill;
 mod endpoint;
 mod limits;
 
@@ -13,6 +14,7 @@ use backon::BackoffBuilder as _;
 use tokio::sync::Semaphore;
 
 pub use answer::{Understood, Unusable, read_answer};
+pub use bill::Bill;
 pub use endpoint::{Asking, EndpointSettings};
 pub use limits::Rates;
 
@@ -66,17 +68,22 @@ impl Message {
     }
 }
 
-/// What the model answered, with what it cost.
+/// What the model answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Completion {
     /// The answer.
     pub understood: Understood,
     /// Which model answered.
     pub model: String,
-    /// Tokens in and out.
-    pub tokens: Option<(i64, i64)>,
-    /// In millionths of a dollar, when prices are set.
-    pub cost_micro_usd: Option<i64>,
+}
+
+/// What came of a question, with what it cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The last answer, or why there is none to be used.
+    pub answer: Result<Completion, ModelError>,
+    /// Of all answers, the unusable ones too.
+    pub bill: Bill,
 }
 
 /// Why there is no draft.
@@ -178,15 +185,36 @@ impl Model {
     /// Asks for a reply. Transient faults are repeated like any neighbour's; an unusable answer is
     /// asked for once more, and then a person gets the text (`model-reply.md`). The tokens of all
     /// answers are the reply's.
-    pub async fn complete(
+    pub async fn complete(&self, messages: &[Message], workflow: WorkflowId) -> Answered {
+        let mut bill = Bill::default();
+        let answer = self.until_usable(messages, workflow, &mut bill).await;
+        if let Some((prompt, completion)) = bill.tokens {
+            #[expect(clippy::cast_precision_loss, reason = "a histogram counts in floats")]
+            self.metrics
+                .workflow_tokens
+                .with_label_values(&[] as &[&str])
+                .observe((prompt + completion) as f64);
+        }
+        if let Some(cost) = bill.cost_micro_usd {
+            #[expect(clippy::cast_precision_loss, reason = "a histogram counts in floats")]
+            self.metrics
+                .workflow_cost
+                .with_label_values(&[] as &[&str])
+                .observe(cost as f64 / 1e6);
+        }
+        Answered { answer, bill }
+    }
+
+    async fn until_usable(
         &self,
         messages: &[Message],
         workflow: WorkflowId,
+        bill: &mut Bill,
     ) -> Result<Completion, ModelError> {
         let mut pauses = self.retry.pauses().build();
         let mut unusable = 0;
         loop {
-            match self.complete_once(messages, workflow).await {
+            match self.complete_once(messages, workflow, bill).await {
                 Err(error @ ModelError::Transient { retry_after, .. }) => {
                     let Some(pause) = pauses.next() else {
                         return Err(error);
@@ -205,6 +233,7 @@ impl Model {
         &self,
         messages: &[Message],
         workflow: WorkflowId,
+        bill: &mut Bill,
     ) -> Result<Completion, ModelError> {
         let Some(first) = &self.first else {
             return Err(ModelError::Permanent("no key is configured".to_owned()));
@@ -212,25 +241,25 @@ impl Model {
         // Closed by nobody.
         let _slot = self.slots.acquire().await.ok();
         let Some(second) = &self.second else {
-            return first.ask(messages, workflow, &self.metrics).await;
+            return first.ask(messages, workflow, bill, &self.metrics).await;
         };
         if self.now() < self.sidelined_until.load(Ordering::Relaxed) {
-            let answer = second.ask(messages, workflow, &self.metrics).await;
+            let answer = second.ask(messages, workflow, bill, &self.metrics).await;
             return match answer {
                 Ok(_) | Err(ModelError::Unusable(_)) => answer,
-                Err(_) => first.ask(messages, workflow, &self.metrics).await,
+                Err(_) => first.ask(messages, workflow, bill, &self.metrics).await,
             };
         }
-        match first.ask(messages, workflow, &self.metrics).await {
+        match first.ask(messages, workflow, bill, &self.metrics).await {
             // Whether it is back is the circuit's to find out.
-            Err(ModelError::Open(_)) => second.ask(messages, workflow, &self.metrics).await,
+            Err(ModelError::Open(_)) => second.ask(messages, workflow, bill, &self.metrics).await,
             Err(error @ (ModelError::Transient { .. } | ModelError::Permanent(_))) => {
                 let until = self.now() + u64::try_from(SIDELINED.as_millis()).unwrap_or(u64::MAX);
                 self.sidelined_until.store(until, Ordering::Relaxed);
                 if !self.said.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "the first model fails; the second one answers");
                 }
-                second.ask(messages, workflow, &self.metrics).await
+                second.ask(messages, workflow, bill, &self.metrics).await
             }
             answer => {
                 self.said.store(false, Ordering::Relaxed);

@@ -226,7 +226,12 @@ fn request_body(notification: &Notification, recipients: &[String]) -> Value {
     body
 }
 
-fn read_answer(status: reqwest::StatusCode, after: Option<Duration>, body: &Value) -> Notified {
+/// What the service's answer means (`upstreams.md` §3.2).
+pub(crate) fn read_answer(
+    status: reqwest::StatusCode,
+    after: Option<Duration>,
+    body: &Value,
+) -> Notified {
     let detail = format!("answered {}", status.as_u16());
     match status.as_u16() {
         200..=299 => {

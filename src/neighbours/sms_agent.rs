@@ -3,7 +3,7 @@
 //! The agent has no idempotency: the same request twice is two texts. So every answer that leaves
 //! room for doubt is [`SendResult::Unclear`], and before any repeat somebody looks.
 
-mod reading;
+pub(crate) mod reading;
 mod webhook;
 
 use std::time::Duration;

@@ -82,6 +82,13 @@ const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0,
 ];
 
+const TOKENS: [f64; 9] = [
+    250.0, 500.0, 1_000.0, 1_500.0, 2_000.0, 3_000.0, 5_000.0, 10_000.0, 20_000.0,
+];
+
+/// From a hundredth of a cent to a dollar.
+const USD: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0];
+
 metrics! {
     /// HTTP requests by route, method and status.
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
@@ -163,6 +170,12 @@ metrics! {
     build: IntGaugeVec, "orchestrator_build_info", ["version"];
     /// How full the inbound stream is, of its nearest limit (0 to 1); above 0.8 what was handled makes room, at 1 the door refuses.
     inbound_used: GaugeVec, "orchestrator_inbound_stream_used_ratio", [];
+    /// Tokens of all answers to one question, which is one for each turn of a workflow.
+    workflow_tokens: HistogramVec, "orchestrator_model_turn_tokens", [], buckets TOKENS;
+    /// What they cost together in US dollars, when prices are set.
+    workflow_cost: HistogramVec, "orchestrator_model_turn_cost_usd", [], buckets USD;
+    /// Checks that a drafted reply failed, by name. A draft that is asked for again counts again.
+    failed_checks: IntCounterVec, "orchestrator_failed_checks_total", ["check"];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.

@@ -6,8 +6,10 @@
 //! microseconds and the work is linear in its length.
 
 mod amounts;
+mod contact_times;
 mod context;
 mod dates;
+mod doubt;
 mod durations;
 mod figures;
 mod fold;
@@ -18,11 +20,15 @@ mod model;
 mod numbers;
 mod offers;
 mod pattern;
+mod phrases;
 mod plan;
 mod promise;
 mod script;
+mod secrets;
+mod sensitive;
 mod spelling;
 mod stance;
+mod stated;
 pub mod statements;
 mod terms;
 mod tokens;
@@ -32,10 +38,14 @@ mod words;
 
 use chrono::NaiveDate;
 
+pub use contact_times::{ContactTimes, read as contact_times};
+pub use doubt::may_be_opt_out;
 pub use keywords::Keyword;
 pub use language::LanguageGuess;
 pub use plan::PlanOffer;
 pub use promise::Promise;
+pub use secrets::without_secrets;
+pub use sensitive::sensitive_matter;
 pub use triggers::{Trigger, TriggerHit};
 
 use crate::domain::money::Cents;

@@ -86,11 +86,7 @@ impl Model {
             }
             Some(builder)
         });
-        let spelling = Spelling::load(
-            include_str!("data/spelling.txt"),
-            include_str!("data/spelling_honest.txt"),
-            &mut lexicon,
-        );
+        let spelling = Spelling::shared(&mut lexicon);
         // Tables are finished only now: their index by word needs the final number of words.
         let mut faults = Vec::new();
         let mut finish = |i: usize, name: &'static str| {

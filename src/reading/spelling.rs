@@ -25,6 +25,15 @@ pub(crate) struct Spelling {
 }
 
 impl Spelling {
+    /// The list that every reading of texts shares, for a lexicon of its own.
+    pub(super) fn shared(lexicon: &mut Lexicon) -> Self {
+        Self::load(
+            include_str!("data/spelling.txt"),
+            include_str!("data/spelling_honest.txt"),
+            lexicon,
+        )
+    }
+
     /// Reads the list of words and the list of their honest neighbours.
     pub(super) fn load(list: &str, honest: &str, lexicon: &mut Lexicon) -> Self {
         fn words(data: &str) -> impl Iterator<Item = &str> {

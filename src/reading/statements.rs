@@ -6,128 +6,17 @@
 
 use std::ops::Range;
 
-use chrono::{NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate};
 
 use super::context::Context;
 use super::dates;
 use super::lexicon::{Sym, sym};
 use super::model::{Model, REPLIES};
 use super::pattern::{Hit, Tag};
+pub use super::stated::{Phrase, Stated, Statement, Statements, Unity};
 use super::tokens::{self, Figure, Token};
 use super::units::{Entity, PeriodKind, Unit};
 use super::words::Class;
-use crate::domain::money::Cents;
-
-/// A unit of time or payments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unity {
-    /// Hours and minutes.
-    Hour,
-    /// Days, also business days.
-    Day,
-    /// Weeks.
-    Week,
-    /// Half months, as Spanish counts paydays.
-    Fortnight,
-    /// Months.
-    Month,
-    /// Years.
-    Year,
-    /// Instalments.
-    Payment,
-}
-
-/// What a figure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stated {
-    /// An amount; `marked` when written with a sign or word for dollars.
-    Money {
-        /// How much.
-        amount: Cents,
-        /// With a sign or a word for dollars.
-        marked: bool,
-    },
-    /// So many payments in so many weeks.
-    Period {
-        /// Payments.
-        payments: i64,
-        /// In this many weeks.
-        weeks: i64,
-    },
-    /// `8 weeks`, `47 days`; `None` for "a few weeks".
-    Count {
-        /// How many, in hundredths.
-        hundredths: Option<i64>,
-        /// Of what.
-        unit: Unity,
-    },
-    /// A day, as far as the words name one.
-    Date {
-        /// The calendar date.
-        date: Option<NaiveDate>,
-        /// The weekday in the words.
-        weekday: Option<Weekday>,
-        /// How it was worded: `weekday`, `day`, `month_day`, `next_week`, `today` …
-        how: &'static str,
-    },
-    /// In hundredths of a percent.
-    Percent(i64),
-    /// A number that is none of these, in hundredths.
-    Number(i64),
-    /// Digits that are no number: clock times, codes, ranges.
-    Digits,
-}
-
-/// A figure with its place in the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
-    /// What it is.
-    pub what: Stated,
-    /// Byte range, on character boundaries.
-    pub span: Range<usize>,
-    /// Number of its sentence, from 0.
-    pub sentence: usize,
-}
-
-/// A phrase of the reply tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Phrase {
-    /// Header name: `forbidden`, `promise`, `owed` …
-    pub name: &'static str,
-    /// Header reason: `eviction`, `waive` …
-    pub reason: &'static str,
-    /// Byte range, on character boundaries.
-    pub span: Range<usize>,
-    /// Number of its sentence, from 0.
-    pub sentence: usize,
-}
-
-/// What a text states.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Statements {
-    /// Figures, in order.
-    pub figures: Vec<Statement>,
-    /// Phrases, in order.
-    pub phrases: Vec<Phrase>,
-    /// Byte ranges of the sentences.
-    pub sentences: Vec<Range<usize>>,
-    /// Sentences that ask.
-    pub questions: Vec<usize>,
-}
-
-impl Statements {
-    /// Phrases of one name.
-    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Phrase> + 'a {
-        self.phrases.iter().filter(move |p| p.name == name)
-    }
-
-    /// Whether a figure lies inside a phrase of that name.
-    #[must_use]
-    pub fn within(&self, span: &Range<usize>, name: &str) -> bool {
-        self.named(name)
-            .any(|p| p.span.start <= span.start && span.end <= p.span.end)
-    }
-}
 
 /// Compiles the reply tables now instead of at the first draft.
 pub fn warm_up() {
@@ -151,6 +40,7 @@ pub fn read(text: &str, today: NaiveDate) -> Statements {
     for at in 0..context.units.len() {
         figures_of(&context, at, today, &mut found);
     }
+    join_years(text, &mut found.figures);
     // Figures are one symbol to most phrases; words that a date swallowed ("first month") are words
     // to others.
     let mut hits = Vec::new();
@@ -164,6 +54,36 @@ pub fn read(text: &str, today: NaiveDate) -> Statements {
     found.phrases.sort_by_key(|p| (p.span.start, p.span.end));
     found.phrases.dedup();
     found
+}
+
+/// "January 8, 2027": the year belongs to the date before it and is not two thousand dollars.
+fn join_years(text: &str, figures: &mut Vec<Statement>) {
+    let mut joined: Vec<Statement> = Vec::with_capacity(figures.len());
+    for figure in figures.drain(..) {
+        let value = match figure.what {
+            Stated::Money {
+                amount,
+                marked: false,
+            } => Some(amount.get()),
+            Stated::Number(n) => Some(n),
+            _ => None,
+        };
+        if let (Some(value), Some(before)) = (value, joined.last_mut())
+            && let Stated::Date {
+                date: Some(date), ..
+            } = before.what
+        {
+            let gap = text.get(before.span.end..figure.span.start).unwrap_or("-");
+            if value == i64::from(date.year()) * 100
+                && matches!(gap.trim(), "," | "" | "de" | "del" | "of")
+            {
+                before.span.end = figure.span.end;
+                continue;
+            }
+        }
+        joined.push(figure);
+    }
+    *figures = joined;
 }
 
 fn unhyphenated(text: &str) -> String {
@@ -228,6 +148,14 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
         });
     };
     match unit.entity {
+        // "12 Fridays": payments, one each.
+        Entity::Money(money) if !money.marked && precedes_weekdays(c, unit) => push(
+            Stated::Count {
+                hundredths: Some(money.amount.get()),
+                unit: Unity::Payment,
+            },
+            span,
+        ),
         Entity::Money(money) if !money.range => push(
             Stated::Money {
                 amount: money.amount,
@@ -238,6 +166,11 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
         Entity::Money(_) => push(Stated::Digits, span),
         Entity::Period(period) => {
             let words = &c.tokens[unit.first..unit.last];
+            // "Al día de hoy": as of today, not every day.
+            let after = c.text.get(span.end..).unwrap_or_default().trim_start();
+            if after.to_lowercase().starts_with("de hoy") {
+                return;
+            }
             // "every Friday" is weekly, and it also names the day.
             if let Some(weekday) = dates::weekday_of(c, words) {
                 let how = "weekday";
@@ -286,6 +219,15 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
         }
         Entity::Number(_) | Entity::None => loose(c, unit, &mut push),
     }
+}
+
+fn precedes_weekdays(c: &Context, unit: &Unit) -> bool {
+    let next = c.tokens.get(unit.last).and_then(|t| word(c, t));
+    next.is_some_and(|w| {
+        let w = w.to_lowercase();
+        w.ends_with("days") && w.len() > 6
+            || matches!(w.as_str(), "lunes" | "martes" | "jueves" | "viernes")
+    })
 }
 
 /// Counts inside a duration: "6 to 8 weeks" states both ends.

@@ -94,6 +94,70 @@ fn start_words_are_resolved_from_the_reference_date() {
 }
 
 #[test]
+fn terms_are_found_however_they_are_put() {
+    for (text, cents, weeks) in [
+        ("150 x 3 weeks", 15_000, Some(3)),
+        ("1200 / 12 weeks", 10_000, Some(12)),
+        (
+            "I owe 600, can I do it in 6 weekly payments",
+            10_000,
+            Some(6),
+        ),
+        ("90 - 120 weekly, depends on my tips", 9_000, None),
+        ("30 or maybe 40 a week", 3_000, None),
+        ("100 a week... scratch that, 85", 8_500, None),
+        ("mas de 70 por semana no puedo", 7_000, None),
+        (
+            "I get paid twice a month and can do 150 each payday",
+            7_500,
+            None,
+        ),
+        (
+            "140 on the 1st and 140 on the 15th of every month",
+            7_000,
+            None,
+        ),
+        ("80 cada 8 dias", 8_000, None),
+    ] {
+        assert_eq!(plan(text), Some((cents, weeks)), "{text}");
+    }
+    for text in [
+        "225 a week is way outta my range",
+        "150 a week, no can do",
+        "where am I gonna get 100 a week",
+        "oh sure 500 a week, let me call my butler",
+    ] {
+        assert_eq!(plan(text), None, "{text}");
+    }
+}
+
+#[test]
+fn an_opt_out_is_heard_with_a_slip_a_stem_or_a_tail() {
+    for text in [
+        "do not contcat me",
+        "remove my nubmer please",
+        "let me be, thank you",
+        "hey I just want to be left alone im serious",
+        "ya les pedi que dejaran de mandarme textos",
+        "preferiria que no me escribieran",
+        "nao me manda mais msg nesse numero",
+        "I said stop",
+    ] {
+        assert!(read(text, day()).has(Trigger::OptOut), "{text}");
+    }
+    for text in [
+        "don't stop texting me, I need the reminders",
+        "please don't take me off the list",
+        "me puede enviar el contrato",
+        "podrian comunicarse conmigo",
+        "no dejen de mandarme los recordatorios",
+        "my cable company won't quit texting me",
+    ] {
+        assert!(!read(text, day()).has(Trigger::OptOut), "{text}");
+    }
+}
+
+#[test]
 fn keywords_stand_alone_whatever_surrounds_them() {
     for (text, keyword) in [
         ("STOP", Some(Keyword::Stop)),

@@ -45,6 +45,16 @@ pub(crate) struct Token {
 
 /// Splits a text. Never fails; at most one token per character.
 pub(crate) fn tokenize(text: &str, model: &Model) -> Vec<Token> {
+    split(text, &model.lexicon, &model.masks, &model.spelling)
+}
+
+/// The same for a table with words of its own.
+pub(super) fn split(
+    text: &str,
+    lexicon: &Lexicon,
+    masks: &Masks,
+    spelling: &Spelling,
+) -> Vec<Token> {
     let mut cut = text.len().min(MAX_BYTES);
     while !text.is_char_boundary(cut) {
         cut -= 1;
@@ -52,9 +62,9 @@ pub(crate) fn tokenize(text: &str, model: &Model) -> Vec<Token> {
     let mut scanner = Scanner {
         text: &text[..cut],
         at: 0,
-        lexicon: &model.lexicon,
-        masks: &model.masks,
-        spelling: &model.spelling,
+        lexicon,
+        masks,
+        spelling,
         tokens: Vec::with_capacity(text.len() / 4 + 4),
         word: String::with_capacity(24),
         blank_before: true,

@@ -6,7 +6,7 @@ use crate::store::relay_queue::QueuedText;
 
 /// Why a form is not a text: it is handed to the agent all the same, and goes no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotAText {
+pub enum NotAText {
     /// Nobody could recognise it when it comes again; the agent does not store it either.
     #[error("no MessageSid of 1 to 128 characters")]
     NoId,
@@ -16,7 +16,7 @@ pub(super) enum NotAText {
 }
 
 /// Reads a form.
-pub(super) fn read(body: &[u8], received_at: DateTime<Utc>) -> Result<QueuedText, NotAText> {
+pub fn read(body: &[u8], received_at: DateTime<Utc>) -> Result<QueuedText, NotAText> {
     let field = |names: &[&str]| {
         let found = form_urlencoded::parse(body).find(|(name, _)| names.contains(&name.as_ref()));
         // Postgres does not store NUL.

@@ -33,10 +33,12 @@ mod segments;
 mod spanish_acts;
 mod stems;
 mod subsidy;
+mod terse;
 mod third_parties;
 mod topics;
 mod vocabulary;
 mod vouched;
+mod weekly;
 mod words;
 
 pub use grounds::{CheckSettings, Grounds, Terms};
@@ -135,6 +137,14 @@ impl Judgement {
     pub fn failed(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|f| !f.passed)
     }
+}
+
+/// The check of amounts.
+pub const AMOUNTS: &str = amounts::NAME;
+
+/// Every amount of money in a text that the grounds do not explain, as written (rules R17).
+pub fn unexplained_amounts(text: &str, grounds: &Grounds<'_>) -> Vec<String> {
+    amounts::unexplained(&Draft::read(text, grounds), grounds)
 }
 
 /// Runs every check.

@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::Quiet;
+
 pub use window::{InvalidWindow, Window};
 
 use window::Opening;
@@ -69,14 +71,42 @@ pub enum Hours {
     Never,
 }
 
+fn told(opening: Opening) -> Hours {
+    match opening {
+        Opening::Now => Hours::Open,
+        Opening::At(time) => Hours::Until(time),
+        Opening::Never => Hours::Never,
+    }
+}
+
 impl ContactHours {
     /// Whether a number may be texted at `now`, by the rules, whether they are switched on or not.
     pub fn at(&self, phone: &str, address: Address<'_>, now: DateTime<Utc>) -> Hours {
-        match window::opening(&self.spans(phone, address), now) {
-            Opening::Now => Hours::Open,
-            Opening::At(time) => Hours::Until(time),
-            Opening::Never => Hours::Never,
+        told(window::opening(&self.spans(phone, address), &[], now))
+    }
+
+    /// The same with what the number itself asked for (R10), by the clocks of all its zones. With the
+    /// company's hours switched off only that counts: nobody can switch off a tenant's word.
+    pub fn within(
+        &self,
+        phone: &str,
+        address: Address<'_>,
+        quiet: &[Quiet],
+        now: DateTime<Utc>,
+    ) -> Hours {
+        let mut spans = self.spans(phone, address);
+        if !self.on {
+            for (_, window) in &mut spans {
+                *window = Window::ALWAYS;
+            }
         }
+        told(window::opening(&spans, quiet, now))
+    }
+
+    /// Whether such hours leave a number any time at all, on any day.
+    pub fn leave_any(&self, phone: &str, quiet: &[Quiet], now: DateTime<Utc>) -> bool {
+        // The property may be any of ours, and a zone more only takes hours away.
+        self.within(phone, Address::Unknown, quiet, now) != Hours::Never
     }
 
     /// The zones that count, each with its hours.

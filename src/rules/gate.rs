@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::contact_hours::{Address, Hours};
 use super::content;
-use crate::domain::{DeliveryId, DeliveryKind, HoldKind, Phone};
+use crate::domain::{DeliveryId, DeliveryKind, HoldKind, Phone, Quiet};
 
 pub use permit::Permit;
 pub use settings::{Company, GateSettings, OptOutConfirmation, Profile};
@@ -32,6 +32,14 @@ const CONFIRMATION_WITHIN: TimeDelta = TimeDelta::minutes(5);
 /// How long a tenant's own text counts as consent for the number under profile B (R29;
 /// 12 CFR 1006.6(d)(5)).
 const TEXTED_WITHIN: TimeDelta = TimeDelta::days(60);
+
+/// Massachusetts' area codes.
+const MASSACHUSETTS: [&str; 9] = [
+    "339", "351", "413", "508", "617", "774", "781", "857", "978",
+];
+
+/// Its cap on texts that we start, within seven days (940 CMR 7.04(1)(f)).
+const MASSACHUSETTS_PER_WEEK: i64 = 2;
 
 /// A manager's word that a rule which can be overridden shall not stop a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -59,6 +67,9 @@ pub struct Request<'a> {
     pub released_at: DateTime<Utc>,
     /// What a manager has overridden.
     pub overridden: Option<&'a Override>,
+    /// Amounts in it that neither the account nor the plan rules nor the tenant's words explain (R17).
+    /// Known when a manager releases a text; a draft's own are judged where it is drafted.
+    pub unexplained: &'a [String],
 }
 
 /// How things stand with the number in this moment.
@@ -68,6 +79,10 @@ pub struct Standing<'a> {
     pub opted_out: bool,
     /// What holds it or its tenant.
     pub holds: &'a [HoldKind],
+    /// When it wants no texts.
+    pub quiet: &'a [Quiet],
+    /// There is proof that it wants texts that answer nothing, too (R31).
+    pub proven: bool,
     /// The conversation has had a text that names the company and how to opt out.
     pub introduced: bool,
     /// The newest text from it.
@@ -147,10 +162,10 @@ impl Gate {
             .or_else(|| holds(request, standing))
             .or_else(|| self.content(request, standing))
             .or_else(|| self.caps(request, standing, now))
-            .or_else(|| self.hours(request, now));
+            .or_else(|| self.hours(request, standing, now));
         let (verdict, rules) = match stopped {
             None => {
-                let rules = self.measured_by(request);
+                let rules = self.measured_by(request, standing);
                 let permit = Permit::new(request, rules.clone(), inputs, now);
                 (Verdict::Permit(permit), rules)
             }
@@ -203,6 +218,10 @@ impl Gate {
         if standing.opted_out {
             return Some((vec!["R4"], Stop::Refuse("opted_out")));
         }
+        // Whoever never wrote has nothing to be answered: without proof of an opt-in we do not begin.
+        if starts(request, standing) && !standing.proven {
+            return Some((vec!["R31"], Stop::Refuse("rule_refused")));
+        }
         let long_silent = standing
             .last_inbound_at
             .is_none_or(|at| now - at > TEXTED_WITHIN);
@@ -230,6 +249,9 @@ impl Gate {
         .filter(|finding| !(finding.may_be_overridden && request.overridden.is_some()))
         .map(|finding| finding.rule)
         .collect();
+        if !request.unexplained.is_empty() && request.overridden.is_none() {
+            rules.insert(0, "R17");
+        }
         let names_us = !self.must_introduce(request.kind, standing.introduced)
             || wording::introduces(request.text);
         if !names_us || request.text.chars().count() > LONGEST_TEXT {
@@ -251,8 +273,8 @@ impl Gate {
         standing: &Standing<'_>,
         now: DateTime<Utc>,
     ) -> Option<(Vec<RuleId>, Stop)> {
-        if request.kind.is_started() && standing.started_last_week >= self.settings.started_per_week
-        {
+        let most = self.started_per_week(request.to);
+        if starts(request, standing) && standing.started_last_week >= most {
             return Some((vec!["R11"], Stop::Refuse("rule_refused")));
         }
         if standing.sent_last_hour < self.settings.texts_per_hour
@@ -268,36 +290,64 @@ impl Gate {
         Some((vec!["burst"], stop))
     }
 
-    /// R7-R9. The answers to STOP, HELP and a call for help go at any hour (R3, R6, R22).
-    fn hours(&self, request: &Request<'_>, now: DateTime<Utc>) -> Option<(Vec<RuleId>, Stop)> {
+    /// R11: the company's cap, and nowhere more than a state allows.
+    fn started_per_week(&self, to: &Phone) -> i64 {
+        let national = to.as_str().strip_prefix("+1");
+        let code = national.and_then(|rest| rest.get(..3)).unwrap_or_default();
+        let own = self.settings.started_per_week;
+        if MASSACHUSETTS.contains(&code) {
+            own.min(MASSACHUSETTS_PER_WEEK)
+        } else {
+            own
+        }
+    }
+
+    /// R7-R10. The answers to STOP, HELP and a call for help go at any hour (R3, R6, R22).
+    fn hours(
+        &self,
+        request: &Request<'_>,
+        standing: &Standing<'_>,
+        now: DateTime<Utc>,
+    ) -> Option<(Vec<RuleId>, Stop)> {
         let hours = &self.settings.hours;
-        if !hours.on || request.kind.is_fixed() {
+        if request.kind.is_fixed() || !hours.on && standing.quiet.is_empty() {
             return None;
         }
         let address = request.property.map_or(Address::Unknown, Address::Property);
-        match hours.at(request.to.as_str(), address, now) {
+        let to = request.to.as_str();
+        let told = hours.within(to, address, standing.quiet, now);
+        // Which of the two is to blame: the law's and the company's hours, or the tenant's.
+        let ours = hours.within(to, address, &[], now);
+        let mut rules = Vec::new();
+        if ours != Hours::Open {
+            rules.push("R7");
+        }
+        if ours != told {
+            rules.push("R10");
+        }
+        match told {
             Hours::Open => None,
-            Hours::Until(time) => Some((vec!["R7"], Stop::Until(time))),
-            Hours::Never => Some((vec!["R7"], Stop::Refuse("rule_refused"))),
+            Hours::Until(time) => Some((rules, Stop::Until(time))),
+            Hours::Never => Some((rules, Stop::Refuse("rule_refused"))),
         }
     }
 
     /// The rules a permitted text was measured by.
-    fn measured_by(&self, request: &Request<'_>) -> Vec<RuleId> {
+    fn measured_by(&self, request: &Request<'_>, standing: &Standing<'_>) -> Vec<RuleId> {
         let mut rules: Vec<RuleId> = match request.kind {
             DeliveryKind::Confirmation => vec!["R3"],
             DeliveryKind::Help => vec!["R4", "R6"],
             DeliveryKind::Crisis => vec!["R4", "R22"],
             _ => {
                 let mut rules = vec![
-                    "R4", "R13", "R14", "R15", "R16", "R18", "R20", "R21", "R22", "R23", "R27",
-                    "R30",
+                    "R4", "R10", "R13", "R14", "R15", "R16", "R18", "R20", "R21", "R22", "R23",
+                    "R27", "R30",
                 ];
                 if self.settings.hours.on {
                     rules.push("R7");
                 }
-                if request.kind.is_started() {
-                    rules.push("R11");
+                if starts(request, standing) {
+                    rules.extend(["R11", "R31"]);
                 }
                 rules
             }
@@ -315,6 +365,12 @@ impl Gate {
         let inputs = serde_json::to_vec(&(request, standing, settings)).unwrap_or_default();
         Sha256::digest(inputs).into()
     }
+}
+
+/// Whether a text answers nothing: by its kind, or because nobody wrote. A stage that calls its text a
+/// reply to a conversation without a text from the tenant is not believed.
+fn starts(request: &Request<'_>, standing: &Standing<'_>) -> bool {
+    request.kind.is_started() || !request.kind.is_fixed() && standing.last_inbound_at.is_none()
 }
 
 /// What a person has to lift first. A call for help is answered whatever holds the tenant: the

@@ -57,6 +57,8 @@ pub struct Doubts {
     pub degraded: bool,
     /// The tenant told of hardship.
     pub hardship: bool,
+    /// A legal case is open (`rules.md` R25): nothing goes out unread, and no plan is taken up by it.
+    pub legal_case: bool,
     /// The verdict on the plan on the table, if there is one.
     pub plan: Option<plan::Status>,
     /// A text has gone out for the same texts before.
@@ -115,6 +117,8 @@ pub fn route(draft: &DraftedReply, doubts: Doubts, settings: &RoutingSettings) -
     let sure = above && draft.rated;
     if doubts.after_send {
         Route::Ask(RoutingReason::RetryAfterSend)
+    } else if doubts.legal_case {
+        Route::Ask(RoutingReason::LegalCase)
     } else if doubts.degraded {
         Route::Ask(RoutingReason::DegradedContext)
     } else if doubts.plan == Some(plan::Status::Invalid) {
@@ -140,12 +144,14 @@ mod tests {
     const DEGRADED: Doubts = Doubts {
         degraded: true,
         hardship: false,
+        legal_case: false,
         plan: None,
         after_send: false,
     };
     const HARDSHIP: Doubts = Doubts {
         degraded: false,
         hardship: true,
+        legal_case: false,
         plan: None,
         after_send: false,
     };
@@ -227,6 +233,14 @@ mod tests {
         assert_eq!(
             route(&draft(0.99), HARDSHIP, &settings()),
             ask(RoutingReason::Hardship)
+        );
+        let sued = Doubts {
+            legal_case: true,
+            ..Doubts::default()
+        };
+        assert_eq!(
+            route(&draft(0.99), sued, &settings()),
+            ask(RoutingReason::LegalCase)
         );
         let cautious = RoutingSettings {
             autonomy: Autonomy::DraftOnly,

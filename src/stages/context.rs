@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
 use super::planned::{Planned, PlanningSettings, asked_before, on_the_table};
+use super::silence::silenced;
 use crate::domain::{EscalationType, StepName, TenantContext, TenantId, WorkflowStatus};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
@@ -16,7 +17,7 @@ use crate::rules::routing::{Autonomy, RoutingSettings, handing_over};
 use crate::store::conversations::ConversationUpdate;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Needs};
+use crate::store::{Case, ConsentUse, Needs};
 
 /// The stage.
 pub struct Context {
@@ -78,6 +79,8 @@ impl Stage for Context {
         Needs {
             conversation: Some(turn.conversation_id.clone()),
             lock: true,
+            consent: Some((turn.phone_number.clone(), ConsentUse::Read)),
+            tenant: tenant_of(found).or_else(|| turn.tenant_id.clone()),
             plan: plan
                 .map(|plan| asked_before(&plan, &turn.conversation_id, event.envelope.received_at)),
             ..Needs::default()
@@ -97,7 +100,13 @@ impl Stage for Context {
         if let Some((kind, reason)) = self.belongs_to_a_person(turn, found) {
             let handover = handover(event, tenant, kind, reason);
             let cause = event.envelope.id;
-            let planned = Planned::in_turn(turn, tenant, None, cause, &self.planning, now);
+            // Nothing is planned on a debt that is contested or before a court (R14, R15).
+            let stayed = matches!(
+                kind,
+                EscalationType::Bankruptcy | EscalationType::PaymentDispute
+            );
+            let planned = Planned::in_turn(turn, tenant, None, cause, &self.planning, now)
+                .filter(|_| !stayed);
             let plan = planned.as_ref().map(|p| p.id(case));
             let degraded = facts(tenant, found).degraded;
             return Decision::done()
@@ -109,6 +118,10 @@ impl Stage for Context {
                     update.plan = plan;
                 })
                 .reply(Reply::Workflow(turn.workflow_id));
+        }
+        // A manager's hold, or an opt-out in another conversation, since the text came in.
+        if let Some(ended) = silenced(turn, case, now) {
+            return ended;
         }
         let facts = facts(tenant, found);
         let known = tenant.map(|t| t.tenant_id.clone());
@@ -185,6 +198,13 @@ async fn find_tenant(
         },
     };
     monitor.tenant(&id, correlation).await
+}
+
+fn tenant_of(found: &Found) -> Option<TenantId> {
+    match &found.tenant {
+        TenantAnswer::Found(tenant) => Some(tenant.tenant_id.clone()),
+        TenantAnswer::Unknown | TenantAnswer::Unavailable(_) => None,
+    }
 }
 
 fn facts(tenant: Option<&TenantContext>, found: &Found) -> TurnFacts {

@@ -14,11 +14,13 @@ use serde_json::json;
 use self::ruling::Ruling;
 use super::deliver::Balance;
 use super::handover::HandoverSettings;
+use super::planned::PlanningSettings;
 use crate::domain::DraftId;
 use crate::engine::answers::{Problem, stamp};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{ApprovalDecided, ApprovalRefused, DecisionAction};
 use crate::neighbours::collections_monitor::TenantAnswer;
+use crate::rules::checks::CheckSettings;
 use crate::rules::gate::Gate;
 use crate::store::drafts::{self, Draft};
 use crate::store::{Case, ConsentUse, DraftRef, Needs};
@@ -29,6 +31,10 @@ pub struct Decide {
     pub handover: HandoverSettings,
     /// What may leave.
     pub gate: Gate,
+    /// What amounts in texts are compared with.
+    pub checks: CheckSettings,
+    /// The company's calendar.
+    pub planning: PlanningSettings,
     /// `BALANCE_FRESH_MINUTES`: how long a draft's figures are taken for true.
     pub fresh: TimeDelta,
 }

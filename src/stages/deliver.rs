@@ -10,6 +10,7 @@
 //! Before every attempt the gate is asked, in the transaction of the intent and under the lock that an
 //! opt-out takes: its permit is what the agent's client wants.
 
+mod found;
 mod release;
 mod text;
 
@@ -18,15 +19,15 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+pub use self::found::{Balance, Found};
 pub use self::release::Release;
 use self::text::Text;
 use super::handover::{Handover, HandoverSettings};
 use crate::domain::{
-    Action, Cents, DeliveryKind, EscalationType, EventId, Outcome, StepName, WorkflowStatus,
+    Action, DeliveryKind, EscalationType, EventId, Outcome, StepName, WorkflowStatus,
 };
 use crate::engine::{Decision, Effect, EffectResult, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DeliveryFailed, ReplyApproved};
-use crate::neighbours::collections_monitor::TenantAnswer;
 use crate::neighbours::sms_agent::{LookResult, SendResult};
 use crate::rules::gate::{Gate, Verdict};
 use crate::store::deliveries::{DeliveryStatus, DeliveryUpdate};
@@ -64,36 +65,6 @@ pub struct Deliver {
     pub handover: HandoverSettings,
 }
 
-/// What is owed now, for a text that had to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Balance {
-    /// Nobody had to ask.
-    #[default]
-    NotAsked,
-    /// As the Monitor says; `None` when it knows no amount.
-    Now(Option<Cents>),
-    /// The Monitor does not answer.
-    Unavailable,
-}
-
-/// What is known before anything is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Found {
-    /// What is owed now.
-    pub balance: Balance,
-    /// How long the agent is left alone, if it is.
-    pub refused: Option<Duration>,
-}
-
-impl From<Balance> for Found {
-    fn from(balance: Balance) -> Self {
-        Self {
-            balance,
-            refused: None,
-        }
-    }
-}
-
 type Event = Incoming<Release>;
 
 impl Stage for Deliver {
@@ -108,9 +79,7 @@ impl Stage for Deliver {
     }
 
     async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
-        let balance = balance(event, io).await;
-        let refused = io.neighbours.sms_agent.refuses();
-        Ok(Found { balance, refused })
+        Ok(Found::of(event, io).await)
     }
 
     fn needs(&self, event: &Event, _found: &Found) -> Needs {
@@ -192,20 +161,6 @@ impl Stage for Deliver {
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {
         self.failed(event, reason, "given up; see the dead letter", now)
             .reply_if(answer(event))
-    }
-}
-
-/// What a text that had to wait was written for may have changed; others are not asked about.
-async fn balance(event: &Event, io: &Io) -> Balance {
-    let Release { reply, woken } = &event.body;
-    let (true, Some(_), Some(tenant)) = (*woken, reply.balance, &reply.tenant_id) else {
-        return Balance::NotAsked;
-    };
-    let correlation = &event.envelope.correlation_id;
-    match io.neighbours.monitor.tenant(tenant, correlation).await {
-        TenantAnswer::Found(tenant) => Balance::Now(tenant.debt_basis()),
-        TenantAnswer::Unknown => Balance::Now(None),
-        TenantAnswer::Unavailable(_) => Balance::Unavailable,
     }
 }
 

@@ -2,20 +2,23 @@
 //!
 //! in: `turn.ready` · out: `reply.drafted`, `escalation.raised`
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::handover::{Handover, HandoverSettings};
 use super::planned::{Planned, PlanningSettings, asked_before, on_the_table};
+use super::silence::silenced;
 use crate::domain::{Confidence, EscalationType, PlanOffer, StepName, WorkflowStatus};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{DraftedReply, Neighbour, ReplyDrafted, TurnReady};
-use crate::neighbours::model::{Completion, ModelError};
+use crate::neighbours::model::{Answered, Bill, Completion};
 use crate::rules::checks::{self, CheckSettings, Grounds, Judgement};
 use crate::rules::prompt::{self, PromptSettings};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, Needs};
+use crate::store::{Case, ConsentUse, Needs, consents};
 
 /// The longest text the SMS Agent takes (`upstreams.md` §2.1).
 const LONGEST_TEXT: usize = 1600;
@@ -48,6 +51,10 @@ pub struct Draft {
 /// What the model said, and what the checks make of it.
 pub struct Found {
     draft: Result<DraftedReply, String>,
+    /// What was paid, also when nothing of it could be used.
+    bill: Bill,
+    /// The number may not be texted: no model was asked.
+    silenced: bool,
     began: DateTime<Utc>,
 }
 
@@ -55,17 +62,44 @@ impl Found {
     /// Checks an answer. Pure, but done while gathering: the decision holds the conversation's lock,
     /// and a whole round of others waits behind it.
     fn of(
-        answer: Result<Completion, ModelError>,
+        Answered { answer, bill }: Answered,
         ready: &TurnReady,
         settings: &DraftSettings,
         today: NaiveDate,
         began: DateTime<Utc>,
     ) -> Self {
         let draft = match answer {
-            Ok(answer) => drafted(answer, ready, settings, today),
+            Ok(answer) => drafted(answer, bill, ready, settings, today),
             Err(error) => Err(error.to_string()),
         };
-        Self { draft, began }
+        Self {
+            draft,
+            bill,
+            silenced: false,
+            began,
+        }
+    }
+
+    fn without_a_model(began: DateTime<Utc>) -> Self {
+        Self {
+            draft: Err("no model was asked".to_owned()),
+            bill: Bill::default(),
+            silenced: true,
+            began,
+        }
+    }
+
+    /// Facts of the step, with what all answers cost: the steps of a workflow add up to its bill.
+    fn paid(&self, mut facts: Value) -> Value {
+        facts["answers"] = json!(self.bill.answers);
+        facts["tokens"] = json!(self.bill.tokens);
+        facts["cost_micro_usd"] = json!(self.bill.cost_micro_usd);
+        facts
+    }
+
+    fn failed_checks(&self) -> impl Iterator<Item = &str> {
+        let checks = self.draft.iter().flat_map(|draft| &draft.checks);
+        checks.filter(|c| !c.passed).map(|c| c.name.as_str())
     }
 
     /// The plan the model understood.
@@ -89,6 +123,11 @@ impl Stage for Draft {
     async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
         let began = io.clock.now();
         let TurnReady { turn, facts } = &event.body;
+        // Not even what the tenant wrote goes to a model once nothing may be texted back (R2, R4).
+        let (phone, tenant) = (&turn.phone_number, turn.tenant_id.as_ref());
+        if consents::silenced(&io.db, phone, tenant).await? {
+            return Ok(Found::without_a_model(began));
+        }
         let messages = prompt::messages(turn, facts, &self.settings.prompt);
         let answer = io
             .neighbours
@@ -96,7 +135,11 @@ impl Stage for Draft {
             .complete(&messages, turn.workflow_id)
             .await;
         let today = self.planning.today(io.clock.now());
-        Ok(Found::of(answer, &event.body, &self.settings, today, began))
+        let found = Found::of(answer, &event.body, &self.settings, today, began);
+        for check in found.failed_checks() {
+            io.metrics.failed_checks.with_label_values(&[check]).inc();
+        }
+        Ok(found)
     }
 
     fn needs(&self, event: &Event, found: &Found) -> Needs {
@@ -104,6 +147,8 @@ impl Stage for Draft {
         Needs {
             conversation: Some(turn.conversation_id.clone()),
             lock: true,
+            consent: Some((turn.phone_number.clone(), ConsentUse::Read)),
+            tenant: turn.tenant_id.clone(),
             plan: on_the_table(turn, found.plan())
                 .map(|plan| asked_before(&plan, &turn.conversation_id, event.envelope.received_at)),
             ..Needs::default()
@@ -112,11 +157,26 @@ impl Stage for Draft {
 
     fn decide(&self, event: &Event, found: &Found, case: &Case, now: DateTime<Utc>) -> Decision {
         let TurnReady { turn, facts } = &event.body;
-        if !case.is_current(turn.number) {
-            return Decision::nothing("a newer text has taken the turn over");
-        }
         let step =
             Step::done(turn.workflow_id, StepName::AiResponseGenerated, now).since(found.began);
+        if !case.is_current(turn.number) {
+            let why = "a newer text has taken the turn over";
+            // Overtaken, but paid for.
+            return Decision::nothing(why)
+                .change(step.skipped(why).with(found.paid(json!({ "why": why }))));
+        }
+        if let Some(ended) = silenced(turn, case, now) {
+            if found.bill.answers == 0 {
+                return ended;
+            }
+            let why = "the number was silenced while the model wrote";
+            let paid = found.paid(json!({ "why": why }));
+            return ended.change(step.skipped(why).with(paid));
+        }
+        if found.silenced {
+            let because = "what held the number has been lifted meanwhile";
+            return Decision::wait(Duration::from_millis(200), because);
+        }
         let planned = Planned::in_turn(
             turn,
             facts.tenant.as_ref(),
@@ -130,16 +190,11 @@ impl Stage for Draft {
         let plan_id = plan.map(|p| p.payment_plan_id);
         let decision = match &found.draft {
             Ok(draft) => {
-                let failed: Vec<&str> = draft
-                    .checks
-                    .iter()
-                    .filter(|check| !check.passed)
-                    .map(|check| check.name.as_str())
-                    .collect();
-                let step = step.with(json!({
-                    "model": draft.model, "prompt_version": draft.prompt_version, "tokens": draft.tokens,
-                    "rating": draft.rating, "failed_checks": failed, "cost_micro_usd": draft.cost_micro_usd,
-                }));
+                let failed: Vec<&str> = found.failed_checks().collect();
+                let step = step.with(found.paid(json!({
+                    "model": draft.model, "prompt_version": draft.prompt_version,
+                    "rating": draft.rating, "failed_checks": failed,
+                })));
                 Decision::done()
                     .change(step)
                     .and_if(noted)
@@ -161,7 +216,10 @@ impl Stage for Draft {
                     )
             }
             Err(why) => Decision::done()
-                .change(step.failed(json!({ "error": why })))
+                .change(
+                    step.with(found.paid(json!({})))
+                        .failed(json!({ "error": why })),
+                )
                 .and_if(noted)
                 .and(self.without_draft(event, why, now))
                 .reply(Reply::Workflow(turn.workflow_id)),
@@ -198,6 +256,7 @@ impl Draft {
 /// The draft, or why the answer cannot become one.
 fn drafted(
     answer: Completion,
+    bill: Bill,
     ready: &TurnReady,
     settings: &DraftSettings,
     today: NaiveDate,
@@ -237,8 +296,8 @@ fn drafted(
         escalation: understood.escalation,
         model: answer.model,
         prompt_version: prompt::VERSION.to_owned(),
-        tokens: answer.tokens,
-        cost_micro_usd: answer.cost_micro_usd,
+        tokens: bill.tokens,
+        cost_micro_usd: bill.cost_micro_usd,
     })
 }
 

@@ -1,11 +1,12 @@
 //! Is the text new, and what turn does it open?
 //!
 //! in: `sms.received` · out: `turn.opened`, `reply.approved`, `escalation.raised`, `consent.revoked`,
-//! `consent.granted`, `hold.placed`, `approval.superseded`
+//! `consent.granted`, `consent.window_set`, `hold.placed`, `approval.superseded`
 
 mod arrived;
 mod heard;
 mod stopped;
+mod times;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
@@ -126,13 +127,22 @@ impl Stage for Intake {
             Some(Asked::Start) => return text.opt_in(),
             Some(Asked::Help) if !case.opted_out => return text.help(),
             _ if case.opted_out => return text.suppress(),
-            _ if !case.holds.is_empty() => return text.keep_on_hold(),
+            _ if !case.holds.is_empty() => return text.keep_on_hold().and(text.contact_window()),
             _ => {}
         }
         if heard.cease {
             return text.cease();
         }
-        text.open_turn()
+        if let Some(code) = heard.matter {
+            return text.sensitive(code).and(text.contact_window());
+        }
+        if heard.doubt {
+            return text.doubt();
+        }
+        if text.hours_are_a_question() {
+            return text.ask_for_hours();
+        }
+        text.open_turn().and(text.contact_window())
     }
 
     fn give_up(&self, event: &Event, reason: &str, now: DateTime<Utc>) -> Decision {

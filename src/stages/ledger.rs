@@ -1,24 +1,33 @@
 //! What did a manager enter about who may be texted?
 //!
-//! in: `command.consent`, `command.hold`, `command.lift_hold` · out: `consent.revoked`,
-//! `consent.granted`, `hold.placed`, `hold.lifted`
+//! in: `command.consent`, `command.contact_window`, `command.lift_contact_window`, `command.hold`,
+//! `command.lift_hold` · out: `consent.revoked`,
+//! `consent.granted`, `consent.window_set`, `consent.window_lifted`, `hold.placed`, `hold.lifted`
+
+mod windows;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::domain::HoldId;
+use crate::domain::{ContactWindowId, HoldId, Phone};
 use crate::engine::answers::{Problem, stamp};
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
 use crate::events::{
     ConsentEntered, ConsentGranted, ConsentRevoked, Event as _, HoldLifted, HoldPlaced,
-    HoldRequested, Invalid, LiftRequested, Received, StageInput,
+    HoldRequested, Invalid, LiftRequested, Received, StageInput, WindowEntered,
+    WindowLiftRequested,
 };
+use crate::rules::gate::Gate;
 use crate::store::consents::ConsentChange;
+use crate::store::contact_windows::{self, ContactWindow};
 use crate::store::holds::{self, Hold, HoldKey, LiftedHold, NewHold};
 use crate::store::{Case, ConsentUse, Needs};
 
 /// The stage.
-pub struct Ledger;
+pub struct Ledger {
+    /// The hours that must leave some.
+    pub gate: Gate,
+}
 
 /// What it reads.
 #[derive(Debug, Clone)]
@@ -29,6 +38,10 @@ pub enum Entry {
     Hold(HoldRequested),
     /// A hold to lift.
     Lift(LiftRequested),
+    /// Hours without texts.
+    Window(WindowEntered),
+    /// Such hours to lift.
+    LiftWindow(WindowLiftRequested),
 }
 
 impl StageInput for Entry {
@@ -36,11 +49,18 @@ impl StageInput for Entry {
         ConsentEntered::SUBJECT,
         HoldRequested::SUBJECT,
         LiftRequested::SUBJECT,
+        WindowEntered::SUBJECT,
+        WindowLiftRequested::SUBJECT,
     ];
 
     fn decode(subject: &str, body: &[u8], received: Received<'_>) -> Result<Self, Invalid> {
         // With a prefix on a shared cluster.
-        if subject.ends_with(LiftRequested::SUBJECT) {
+        if subject.ends_with(WindowLiftRequested::SUBJECT) {
+            <WindowLiftRequested as crate::events::Event>::decode(body, received)
+                .map(Self::LiftWindow)
+        } else if subject.ends_with(WindowEntered::SUBJECT) {
+            <WindowEntered as crate::events::Event>::decode(body, received).map(Self::Window)
+        } else if subject.ends_with(LiftRequested::SUBJECT) {
             <LiftRequested as crate::events::Event>::decode(body, received).map(Self::Lift)
         } else if subject.ends_with(HoldRequested::SUBJECT) {
             <HoldRequested as crate::events::Event>::decode(body, received).map(Self::Hold)
@@ -50,29 +70,80 @@ impl StageInput for Entry {
     }
 }
 
+/// What is meant to be lifted.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Nothing is, or nobody knows it.
+    Nothing,
+    /// A hold.
+    Hold(Box<Hold>),
+    /// Hours without texts.
+    Window(Box<ContactWindow>),
+}
+
+impl From<Option<Hold>> for Found {
+    fn from(hold: Option<Hold>) -> Self {
+        hold.map_or(Self::Nothing, |hold| Self::Hold(Box::new(hold)))
+    }
+}
+
+impl From<Option<ContactWindow>> for Found {
+    fn from(window: Option<ContactWindow>) -> Self {
+        window.map_or(Self::Nothing, |window| Self::Window(Box::new(window)))
+    }
+}
+
+impl Found {
+    fn hold(&self) -> Option<&Hold> {
+        match self {
+            Self::Hold(hold) => Some(hold),
+            _ => None,
+        }
+    }
+
+    fn window(&self) -> Option<&ContactWindow> {
+        match self {
+            Self::Window(window) => Some(window),
+            _ => None,
+        }
+    }
+
+    fn phone(&self) -> Option<Phone> {
+        match self {
+            Self::Nothing => None,
+            Self::Hold(hold) => hold.phone.clone(),
+            Self::Window(window) => Some(window.phone.clone()),
+        }
+    }
+}
+
 type Event = Incoming<Entry>;
 
 impl Stage for Ledger {
     const NAME: &'static str = "ledger";
     type In = Entry;
-    /// The hold that is meant to be lifted.
-    type Found = Option<Hold>;
+    type Found = Found;
 
-    async fn gather(&self, event: &Event, io: &Io) -> Result<Option<Hold>, StageError> {
+    async fn gather(&self, event: &Event, io: &Io) -> Result<Found, StageError> {
         Ok(match &event.body {
-            Entry::Consent(_) | Entry::Hold(_) => None,
+            Entry::Consent(_) | Entry::Hold(_) | Entry::Window(_) => Found::Nothing,
             Entry::Lift(lift) => match HoldId::parse(&lift.hold_id) {
-                Some(id) => holds::with_id(&io.db, id).await?,
-                None => None,
+                Some(id) => holds::with_id(&io.db, id).await?.into(),
+                None => Found::Nothing,
+            },
+            Entry::LiftWindow(lift) => match ContactWindowId::parse(&lift.contact_window_id) {
+                Some(id) => contact_windows::with_id(&io.db, id).await?.into(),
+                None => Found::Nothing,
             },
         })
     }
 
-    fn needs(&self, event: &Event, found: &Option<Hold>) -> Needs {
+    fn needs(&self, event: &Event, found: &Found) -> Needs {
         let phone = match &event.body {
             Entry::Consent(entered) => Some(entered.phone_number.clone()),
+            Entry::Window(entered) => Some(entered.phone_number.clone()),
             Entry::Hold(hold) => hold.phone_number.clone(),
-            Entry::Lift(_) => found.as_ref().and_then(|hold| hold.phone.clone()),
+            Entry::Lift(_) | Entry::LiftWindow(_) => found.phone(),
         };
         Needs {
             // Waits for send intents of the number, and makes those that follow see the change.
@@ -83,23 +154,21 @@ impl Stage for Ledger {
                     phone: hold.phone_number.clone(),
                     tenant_id: hold.tenant_id.clone(),
                 }),
-                Entry::Consent(_) | Entry::Lift(_) => None,
+                Entry::Consent(_) | Entry::Lift(_) | Entry::Window(_) | Entry::LiftWindow(_) => {
+                    None
+                }
             },
             ..Needs::default()
         }
     }
 
-    fn decide(
-        &self,
-        event: &Event,
-        found: &Option<Hold>,
-        case: &Case,
-        now: DateTime<Utc>,
-    ) -> Decision {
+    fn decide(&self, event: &Event, found: &Found, case: &Case, now: DateTime<Utc>) -> Decision {
         match &event.body {
             Entry::Consent(entered) => consent(event, entered, now),
             Entry::Hold(asked) => place(event, asked, case.standing_hold.as_ref(), now),
-            Entry::Lift(asked) => lift(event, asked, found.as_ref(), now),
+            Entry::Lift(asked) => lift(event, asked, found.hold(), now),
+            Entry::Window(entered) => windows::set(event, entered, &self.gate, case, now),
+            Entry::LiftWindow(asked) => windows::lift(event, asked, found.window(), now),
         }
     }
 
@@ -124,6 +193,7 @@ fn consent(event: &Event, entered: &ConsentEntered, now: DateTime<Utc>) -> Decis
         workflow_id: None,
         entered_by: Some(by.clone()),
         note: entered.note.clone(),
+        proof: entered.proof.clone(),
         at: now,
     });
     let (phone_number, source) = (entered.phone_number.clone(), entered.source.clone());
@@ -144,6 +214,7 @@ fn consent(event: &Event, entered: &ConsentEntered, now: DateTime<Utc>) -> Decis
             workflow_id: None,
             source,
             entered_by: Some(by.clone()),
+            proven: entered.proof.is_some(),
             granted_at: now,
         };
         decision.emit_loose(&granted, None, None)
@@ -155,6 +226,7 @@ fn consent(event: &Event, entered: &ConsentEntered, now: DateTime<Utc>) -> Decis
         "opted_out": entered.opted_out,
         "source": entered.source,
         "entered_by": by,
+        "proven": entered.proof.is_some(),
         "changed_at": stamp(now),
         "correlation_id": event.envelope.correlation_id,
     });

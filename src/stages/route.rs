@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::handover::{Handover, HandoverSettings};
+use super::silence::silenced;
 use crate::domain::{
-    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Language, Outcome, RoutingReason,
-    StepName, TenantContext, WorkflowStatus,
+    Action, DeliveryId, DeliveryKind, DraftId, EscalationType, Language, RoutingReason, StepName,
+    TenantContext, WorkflowStatus,
 };
 use crate::engine::{Decision, Incoming, Io, Reply, Stage, StageError};
-use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted, Turn};
+use crate::events::{ApprovalRequested, ReplyApproved, ReplyDrafted};
 use crate::rules::gate::{Gate, Request, Standing};
 use crate::rules::routing::{self, Doubts, RoutingSettings};
-use crate::store::conversations::ConversationUpdate;
 use crate::store::drafts::NewDraft;
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
@@ -63,8 +63,8 @@ impl Stage for Route {
         }
         // Said in another conversation of the same number, or placed by a manager meanwhile: nobody
         // need look at this draft.
-        if case.opted_out || !case.holds.is_empty() {
-            return suppress(turn, now);
+        if let Some(ended) = silenced(turn, case, now) {
+            return ended;
         }
         let hardship = turn
             .texts
@@ -73,6 +73,10 @@ impl Stage for Route {
         let doubts = Doubts {
             degraded: !facts.degraded.is_empty(),
             hardship,
+            legal_case: facts
+                .tenant
+                .as_ref()
+                .is_some_and(TenantContext::in_legal_case),
             plan: plan.map(|p| p.status),
             after_send: turn.after_send,
         };
@@ -118,19 +122,6 @@ impl Stage for Route {
                 update.draft = Some(draft_id(event));
             })
     }
-}
-
-fn suppress(turn: &Turn, now: DateTime<Utc>) -> Decision {
-    Decision::done()
-        .change(WorkflowUpdate {
-            status: Some(WorkflowStatus::Completed),
-            action: Some(Action::Suppressed),
-            outcome: Some(Outcome::Suppressed),
-            ended: true,
-            ..WorkflowUpdate::of(turn.workflow_id, now)
-        })
-        .change(ConversationUpdate::closing(&turn.conversation_id))
-        .reply(Reply::Workflow(turn.workflow_id))
 }
 
 fn draft_id(event: &Event) -> DraftId {
@@ -214,6 +205,7 @@ impl Route {
             property: None,
             released_at: now,
             overridden: None,
+            unexplained: &[],
         };
         let standing = Standing {
             introduced,

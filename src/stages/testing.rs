@@ -274,7 +274,7 @@ pub(super) fn stored_draft(status: &str) -> Draft {
         routing_reason: None,
         triggers: Vec::new(),
         degraded: Vec::new(),
-        context: json!({}),
+        context: json!({ "tenant": tenant() }),
         model: None,
         prompt_version: None,
         tokens: None,

@@ -16,7 +16,7 @@ use super::plans::SamePlan;
 use super::workflows::Workflow;
 use crate::domain::{
     ConversationId, DeadLetterId, DeliveryId, DraftId, EscalationId, HoldKind, OpenText, Phone,
-    PlanId, TenantId, WorkflowId,
+    PlanId, Quiet, TenantId, WorkflowId,
 };
 
 /// What a decision must be taken under.
@@ -96,6 +96,10 @@ pub struct Case {
     pub opted_out: bool,
     /// What holds the number or the tenant.
     pub holds: Vec<HoldKind>,
+    /// When the number wants no texts.
+    pub quiet: Vec<Quiet>,
+    /// There is proof that it wants texts that answer nothing, too.
+    pub proven: bool,
     /// The hold asked for, if it stands.
     pub standing_hold: Option<Hold>,
     /// Texts of ours to the number within the last hour; known when it is held to send.

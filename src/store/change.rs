@@ -2,6 +2,7 @@
 
 use super::audit::Audit;
 use super::consents::ConsentChange;
+use super::contact_windows::{LiftedContactWindow, NewContactWindow};
 use super::conversations::ConversationUpdate;
 use super::dead_letters::{DeadLetter, LetterUpdate};
 use super::deliveries::{DeliveryUpdate, NewDelivery};
@@ -15,8 +16,8 @@ use super::steps::Step;
 use super::texts::{NewText, TextsMoved};
 use super::workflows::{NewWorkflow, WorkflowUpdate};
 use super::{
-    Tx, audit, consents, conversations, dead_letters, deliveries, drafts, escalations,
-    gate_decisions, holds, notifications, plans, steps, texts, workflows,
+    Tx, audit, consents, contact_windows, conversations, dead_letters, deliveries, drafts,
+    escalations, gate_decisions, holds, notifications, plans, steps, texts, workflows,
 };
 
 macro_rules! changes {
@@ -62,6 +63,10 @@ changes! {
     NewHold(NewHold) => holds::place;
     /// A manager said otherwise.
     LiftedHold(LiftedHold) => holds::lift;
+    /// A number wants no texts at certain hours.
+    NewContactWindow(NewContactWindow) => contact_windows::set;
+    /// Such hours count no longer.
+    LiftedContactWindow(LiftedContactWindow) => contact_windows::lift;
     /// A text's workflow begins.
     NewWorkflow(NewWorkflow) => workflows::insert;
     /// A workflow moves.

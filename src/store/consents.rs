@@ -8,8 +8,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
-use crate::domain::{ConversationId, HoldKind, Phone, WorkflowId};
+use super::{Tx, column, contact_windows};
+use crate::domain::{ConversationId, DeliveryKind, HoldKind, Phone, Quiet, TenantId, WorkflowId};
+use crate::events::OptInProof;
 
 /// Something said about texting a number.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct ConsentChange {
     pub entered_by: Option<String>,
     /// What the manager wrote about it.
     pub note: Option<String>,
+    /// What lets us begin (R31); only with a consent.
+    pub proof: Option<OptInProof>,
     /// When it reached us.
     pub at: DateTime<Utc>,
 }
@@ -39,6 +42,8 @@ pub struct ConsentChange {
 pub(super) struct Standing {
     pub opted_out: bool,
     pub holds: Vec<HoldKind>,
+    pub quiet: Vec<Quiet>,
+    pub proven: bool,
     pub sent_last_hour: i64,
     pub started_last_week: i64,
 }
@@ -88,26 +93,33 @@ pub(super) async fn standing(
             "r.sent, r.started",
             "cross join lateral (
                select count(*) filter (where d.created_at > $3) as sent,
-                      count(*) filter (where d.kind = 'reminder') as started
+                      -- What answers nobody is begun by us, whatever it is called.
+                      count(*) filter (where d.kind = any($5) or exists (
+                        select 1 from conversations k
+                        where k.id = d.conversation_id and k.last_inbound_at is null)) as started
                from deliveries d
                where d.phone_number = c.phone_number and d.created_at > $4
                  and d.status in ('intended', 'sent')) r",
         ),
         Lock::None | Lock::Update => ("0::bigint as sent, 0::bigint as started", ""),
     };
+    let started = DeliveryKind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_started());
+    let started: Vec<&str> = started.map(DeliveryKind::as_str).collect();
     let locking = match lock {
         Lock::None => "",
         Lock::Share => "for share of c",
         Lock::Update => "for update of c",
     };
-    // `$3` and `$4` are named in every form, so that the same values can be bound.
+    // `$3` to `$5` are named in every form, so that the same values can be bound.
     let sql = format!(
-        "select c.phone_number, t.tenant, c.opted_out, {counts},
+        "select c.phone_number, t.tenant, c.opted_out, c.quiet, c.proof_id is not null as proven, {counts},
                 c.holds || array(select h.kind::text from holds h
                                  where h.tenant_id = t.tenant and h.lifted_at is null) as holds
          from (select distinct phone, tenant from unnest($1::text[], $2::text[]) as u(phone, tenant)) t
          join consents c on c.phone_number = t.phone {lately}
-         where $3::timestamptz is not null and $4::timestamptz is not null
+         where $3::timestamptz is not null and $4::timestamptz is not null and $5::text[] is not null
          order by c.phone_number {locking}"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -115,6 +127,7 @@ pub(super) async fn standing(
         .bind(column(owned, |(_, tenant)| *tenant))
         .bind(now - TimeDelta::hours(1))
         .bind(now - TimeDelta::days(7))
+        .bind(started)
         .fetch_all(&mut **tx)
         .await?;
     rows.iter()
@@ -130,6 +143,8 @@ pub(super) async fn standing(
             let standing = Standing {
                 opted_out: row.try_get("opted_out")?,
                 holds,
+                quiet: contact_windows::quiet_of(row)?,
+                proven: row.try_get("proven")?,
                 sent_last_hour: row.try_get("sent")?,
                 started_last_week: row.try_get("started")?,
             };
@@ -141,18 +156,41 @@ pub(super) async fn standing(
         .collect()
 }
 
+/// Whether nothing may be texted to a number, or to its tenant: asked before a model is, without a
+/// lock, because the send is asked again.
+pub async fn silenced(
+    pool: &PgPool,
+    phone: &Phone,
+    tenant: Option<&TenantId>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select 1 from consents
+                        where phone_number = $1 and (opted_out or cardinality(holds) > 0))
+             or exists (select 1 from holds where lifted_at is null and tenant_id = $2)",
+    )
+    .bind(phone.as_str())
+    .bind(tenant.map(TenantId::as_str))
+    .fetch_one(pool)
+    .await
+}
+
 pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<(), sqlx::Error> {
     for row in rows {
         // Rare, and the last one said wins: no need for a set.
         sqlx::query(
-            "insert into consents (phone_number, opted_out, source, changed_at) values ($1, $2, $3, $4)
+            "insert into consents as c (phone_number, opted_out, source, changed_at, proof_id)
+             values ($1, $2, $3, $4, $5)
              on conflict (phone_number) do update
-               set opted_out = excluded.opted_out, source = excluded.source, changed_at = excluded.changed_at",
+               set opted_out = excluded.opted_out, source = excluded.source, changed_at = excluded.changed_at,
+                   proof_id = case when excluded.opted_out then null
+                                   else coalesce(excluded.proof_id, c.proof_id) end",
         )
         .bind(row.phone.as_str())
         .bind(row.opted_out)
         .bind(row.source)
         .bind(row.at)
+        // An opt-out takes the proof with it: START alone is a consent to be answered.
+        .bind(row.proof.as_ref().filter(|_| !row.opted_out).map(|_| row.id))
         .execute(&mut **tx)
         .await?;
         if row.opted_out {
@@ -161,9 +199,11 @@ pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<()
     }
     sqlx::query(
         "insert into consent_history
-           (id, phone_number, opted_out, source, conversation_id, workflow_id, entered_by, note, at)
+           (id, phone_number, opted_out, source, conversation_id, workflow_id, entered_by, note, at,
+            proof_text, proof_method, proof_by, proof_at)
          select * from unnest($1::uuid[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::uuid[],
-                              $7::text[], $8::text[], $9::timestamptz[])",
+                              $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::text[],
+                              $12::text[], $13::timestamptz[])",
     )
     .bind(column(rows, |r| r.id))
     .bind(column(rows, |r| r.phone.as_str()))
@@ -176,6 +216,10 @@ pub(super) async fn change(tx: &mut Tx<'_>, rows: &[ConsentChange]) -> Result<()
     .bind(column(rows, |r| r.entered_by.as_deref()))
     .bind(column(rows, |r| r.note.as_deref()))
     .bind(column(rows, |r| r.at))
+    .bind(column(rows, |r| r.proof.as_ref().map(|p| p.text_shown.as_str())))
+    .bind(column(rows, |r| r.proof.as_ref().map(|p| p.method.as_str())))
+    .bind(column(rows, |r| r.proof.as_ref().map(|p| p.given_by.as_str())))
+    .bind(column(rows, |r| r.proof.as_ref().map(|p| p.given_at)))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -218,6 +262,10 @@ pub struct Consent {
     pub opted_out: bool,
     /// What holds it.
     pub holds: Vec<String>,
+    /// When it wants no texts.
+    pub quiet: Vec<String>,
+    /// Whether we may begin, not only reply.
+    pub proven: bool,
     /// How the last change came.
     pub source: String,
     /// When.
@@ -245,7 +293,8 @@ pub async fn list(
     const WHERE: &str =
         "where ($1::boolean is null or opted_out = $1) and ($2::text is null or phone_number = $2)";
     let sql = format!(
-        "select phone_number, opted_out, holds, source, changed_at from consents {WHERE}
+        "select phone_number, opted_out, holds, quiet, proof_id is not null as proven, source, changed_at
+         from consents {WHERE}
          order by changed_at desc, phone_number limit $3 offset $4"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -270,6 +319,8 @@ fn consent(row: &PgRow) -> Result<Consent, sqlx::Error> {
         phone: row.try_get("phone_number")?,
         opted_out: row.try_get("opted_out")?,
         holds: row.try_get("holds")?,
+        quiet: row.try_get("quiet")?,
+        proven: row.try_get("proven")?,
         source: row.try_get("source")?,
         changed_at: row.try_get("changed_at")?,
     })
@@ -278,7 +329,9 @@ fn consent(row: &PgRow) -> Result<Consent, sqlx::Error> {
 /// Everything ever said about a number, oldest first.
 pub async fn history(pool: &PgPool, phone: &str) -> Result<Vec<Value>, sqlx::Error> {
     let rows = sqlx::query(
-        "select id, opted_out, source, conversation_id, entered_by, note, at from consent_history
+        "select id, opted_out, source, conversation_id, entered_by, note, at,
+                proof_text, proof_method, proof_by, proof_at
+         from consent_history
          where phone_number = $1 order by at, id",
     )
     .bind(phone)
@@ -286,6 +339,16 @@ pub async fn history(pool: &PgPool, phone: &str) -> Result<Vec<Value>, sqlx::Err
     .await?;
     let entry = |row: &PgRow| {
         let at: DateTime<Utc> = row.try_get("at")?;
+        let given_at: Option<DateTime<Utc>> = row.try_get("proof_at")?;
+        let proof = match given_at {
+            Some(at) => json!({
+                "text_shown": row.try_get::<Option<String>, _>("proof_text")?,
+                "method": row.try_get::<Option<String>, _>("proof_method")?,
+                "given_by": row.try_get::<Option<String>, _>("proof_by")?,
+                "given_at": crate::engine::answers::stamp(at),
+            }),
+            None => Value::Null,
+        };
         Ok(json!({
             "id": row.try_get::<Uuid, _>("id")?,
             "opted_out": row.try_get::<bool, _>("opted_out")?,
@@ -293,6 +356,7 @@ pub async fn history(pool: &PgPool, phone: &str) -> Result<Vec<Value>, sqlx::Err
             "conversation_id": row.try_get::<Option<String>, _>("conversation_id")?,
             "entered_by": row.try_get::<Option<String>, _>("entered_by")?,
             "note": row.try_get::<Option<String>, _>("note")?,
+            "proof": proof,
             "at": crate::engine::answers::stamp(at),
         }))
     };

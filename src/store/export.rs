@@ -9,7 +9,7 @@ use crate::domain::ConversationId;
 type Section = (&'static str, &'static str);
 
 /// The sections in story order. `$1` is the conversation.
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     (
         "conversation",
         "select to_jsonb(t) from conversations t where id = $1",
@@ -73,6 +73,12 @@ const SECTIONS: [Section; 14] = [
         "select to_jsonb(t) from consent_history t
          join conversations c on c.phone_number = t.phone_number
          where c.id = $1 order by t.at, t.id",
+    ),
+    (
+        "contact_windows",
+        "select to_jsonb(t) from contact_windows t
+         join conversations c on c.phone_number = t.phone_number
+         where c.id = $1 order by t.set_at, t.id",
     ),
     (
         "holds",

@@ -10,6 +10,7 @@ pub mod backlog;
 pub mod case;
 pub mod change;
 pub mod consents;
+pub mod contact_windows;
 pub mod conversations;
 pub mod dead_letters;
 pub mod deliveries;

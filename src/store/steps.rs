@@ -121,12 +121,15 @@ pub struct StoredStep {
     pub completed_at: Option<DateTime<Utc>>,
     /// How long it took.
     pub duration_ms: Option<i32>,
+    /// What answers of the model cost, in millionths of a dollar.
+    pub cost_micro_usd: Option<i64>,
 }
 
 /// The steps of a workflow in the order they happened.
 pub async fn of_workflow(pool: &PgPool, id: WorkflowId) -> Result<Vec<StoredStep>, sqlx::Error> {
     let rows = sqlx::query(
-        "select id, step_name, step_type, status, error_details, started_at, completed_at, duration_ms
+        "select id, step_name, step_type, status, error_details, started_at, completed_at, duration_ms,
+                (output_data ->> 'cost_micro_usd')::bigint as cost_micro_usd
          from workflow_steps where workflow_id = $1 order by id",
     )
     .bind(id.0)
@@ -143,6 +146,7 @@ pub async fn of_workflow(pool: &PgPool, id: WorkflowId) -> Result<Vec<StoredStep
                 started_at: row.try_get("started_at")?,
                 completed_at: row.try_get("completed_at")?,
                 duration_ms: row.try_get("duration_ms")?,
+                cost_micro_usd: row.try_get("cost_micro_usd")?,
             })
         })
         .collect()

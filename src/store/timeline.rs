@@ -10,7 +10,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use crate::domain::{ConversationId, WorkflowId};
 
 /// The types of events (`http-api.md` §6.2), in the contract's order.
-pub const TYPES: [&str; 16] = [
+pub const TYPES: [&str; 17] = [
     "message_received",
     "step",
     "upstream_call",
@@ -27,6 +27,7 @@ pub const TYPES: [&str; 16] = [
     "dead_letter",
     "consent",
     "hold",
+    "contact_window",
 ];
 
 /// What a timeline is narrowed to.
@@ -137,6 +138,16 @@ const EVENTS: &str = "
     where event.at is not null
       and (h.phone_number = (select phone_number from number)
            or h.tenant_id = (select tenant_id from number))
+  union all
+    select w.id::text || event.suffix, event.at, 2, 'contact_window', event.name, w.workflow_id, event.actor,
+           'completed', null, null,
+           jsonb_build_object('contact_window_id', 'cw_' || w.id, 'quiet', w.quiet, 'source', w.source,
+                              'text_id', w.text_id, 'reason', event.reason)
+    from contact_windows w
+    cross join lateral (values ('', w.set_at, 'set', w.set_by, w.note),
+                               ('/lifted', w.lifted_at, 'lifted', w.lifted_by, w.lift_reason))
+      as event(suffix, at, name, actor, reason)
+    where event.at is not null and w.phone_number = (select phone_number from number)
   union all
     select 'dl_' || d.id, d.created_at, 3, 'dead_letter', d.reason, d.workflow_id, 'system',
            d.status, null, null,

@@ -53,6 +53,41 @@ async fn every_limit_of_a_text_names_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_postgres_cannot_hold_is_refused_at_the_door() {
+    let world = World::start().await;
+    for path in [
+        "/orchestrate/approvals?conversation_id=a%00b",
+        "/orchestrate/dead-letters?status=all&conversation_id=%00",
+        "/orchestrate/escalations?tenant_id=%00",
+        "/orchestrate/holds?tenant_id=%00",
+    ] {
+        let (status, answer) = world.get(path).await;
+        assert_eq!(status, 422, "{path}: {answer}");
+    }
+    for path in [
+        "/orchestrate/workflow/a%00b/status",
+        "/orchestrate/consents/%00",
+        "/orchestrate/payment-plans/%00",
+        "/orchestrate/approvals/%FF",
+    ] {
+        assert_eq!(world.get(path).await.0, 404, "{path}");
+    }
+    let long = "x".repeat(300);
+    for id in ["%00", "%FF", &long] {
+        let path = format!("/orchestrate/retry/{id}");
+        assert_eq!(world.post(&path, &json!({})).await.0, 404, "{id}");
+    }
+    // What is no id is not repeated in an answer whose ids are texts.
+    let odd = json!({"decisions": [{"response_queue_id": {}, "conversation_id": 7, "action": "approve"}]});
+    let (status, answer) = world.post("/orchestrate/approvals/bulk", &odd).await;
+    assert_eq!(
+        (status, &answer["results"][0]["response_queue_id"]),
+        (200, &Value::Null)
+    );
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_error_is_a_problem_document() {
     let world = World::start().await;
     let client = reqwest::Client::new();

@@ -148,12 +148,9 @@ async fn without_a_free_connection_the_door_says_so_and_everything_drains() {
         .execute(&mut *held)
         .await
         .expect("the lock");
-    for n in 0..40 {
-        let body = sms(&format!("c{n}"), "hello [confidence=0.95]");
-        world.publish("sms.received", &body, &[]).await;
-    }
     let client = reqwest::Client::new();
     let began = Instant::now();
+    // The first ones get the connections and are stuck in their statements, the others find none.
     let reads = (0..10).map(|_| {
         let url = world.url("/orchestrate/workflow/warm/status");
         let request = client.get(url).send();
@@ -163,8 +160,16 @@ async fn without_a_free_connection_the_door_says_so_and_everything_drains() {
             (answer.status().as_u16(), after)
         }
     });
+    let writes = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for n in 0..40 {
+            let body = sms(&format!("c{n}"), "hello [confidence=0.95]");
+            world.publish("sms.received", &body, &[]).await;
+        }
+        post(&world, "asked").await
+    };
     let (reads, (status, after, problem)) =
-        futures::join!(futures::future::join_all(reads), post(&world, "asked"));
+        futures::join!(futures::future::join_all(reads), writes);
     let took = began.elapsed();
     assert!(reads.iter().all(|read| *read == (503, true)), "{reads:?}");
     assert_eq!((status, after.as_deref()), (503, Some("5")), "{problem}");

@@ -384,3 +384,98 @@ async fn the_database_knows_no_text_without_a_permit() {
     }
     world.finish(1).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_model_is_asked_once_nothing_may_be_texted() {
+    let world = World::start().await;
+    // The text is on its way: the Monitor takes its time.
+    world.neighbours.monitor.set_latency(3_000, 0);
+    for (conversation, entry) in [
+        (
+            "c1",
+            (
+                "/orchestrate/holds",
+                json!({"kind": "manual", "phone_number": phone_of("c1"), "reason": "Letter"}),
+            ),
+        ),
+        (
+            "c2",
+            (
+                "/orchestrate/consents",
+                json!({"phone_number": phone_of("c2"), "opted_out": true}),
+            ),
+        ),
+    ] {
+        let body = sms(conversation, "What do I owe?");
+        let (status, _) = world
+            .post_with(
+                "/orchestrate/sms-received",
+                &body,
+                &[("Prefer", "respond-async")],
+            )
+            .await;
+        assert_eq!(status, 202);
+        let (path, entry) = entry;
+        assert_eq!(world.post(path, &entry).await.0, 200);
+        let done = world.until_status(conversation, "completed").await;
+        assert_eq!(done["metadata"]["outcome"], "suppressed", "{done}");
+    }
+    assert!(world.neighbours.model.requests().is_empty());
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_amount_in_a_manager_s_text_is_compared_with_the_account() {
+    let world = World::start().await;
+    let id = waiting(&world, "c1").await;
+    let mut body = json!({"response_queue_id": id, "action": "modify",
+        "modified_text": "You owe $9,999.00, please pay on Friday."});
+    let (status, refused) = world.post("/orchestrate/approve-response", &body).await;
+    assert_eq!(
+        (
+            status,
+            &refused["details"]["rule_ids"],
+            &refused["details"]["figures"]
+        ),
+        (409, &json!(["R17"]), &json!(["$9,999.00"])),
+        "{refused}"
+    );
+    assert!(
+        refused["detail"].as_str().unwrap().contains("$9,999.00"),
+        "{refused}"
+    );
+    // The item waits as before, and a reason is kept with the verdict.
+    body["override_reason"] = json!("The ledger was corrected this morning");
+    let (status, sent) = world.post("/orchestrate/approve-response", &body).await;
+    assert_eq!(
+        (status, &sent["delivery"]["status"]),
+        (200, &json!("sent")),
+        "{sent}"
+    );
+    let verdicts =
+        "select count(*) from gate_decisions where rules = '{R17}' and outcome = 'refuse'";
+    assert_eq!(world.count(verdicts).await, 1);
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_may_be_an_opt_out_are_held_for_a_person() {
+    let world = World::with("OPENAI_API_KEY", "").start().await;
+    let doubt = world.text("c1", "I'm tired of all these messages").await;
+    assert_eq!(doubt["action_taken"], "escalated", "{doubt}");
+    assert_eq!(
+        world.text("c1", "What do I owe?").await["action_taken"],
+        "suppressed"
+    );
+    let (_, holds) = world.get("/orchestrate/holds").await;
+    assert_eq!(
+        (&holds["total"], &holds["items"][0]["kind"]),
+        (&json!(1), &json!("manual")),
+        "{holds}"
+    );
+    let (_, raised) = world
+        .get("/orchestrate/escalations?escalation_type=opt_out")
+        .await;
+    assert_eq!(raised["total"], 1);
+    world.finish(0).await;
+}

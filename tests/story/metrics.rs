@@ -44,11 +44,9 @@ fn names_follow_the_conventions() {
         let name = row.name;
         assert!(name.starts_with("orchestrator_"), "{name}");
         assert_eq!(row.kind() == "counter", name.ends_with("_total"), "{name}");
-        assert_eq!(
-            row.kind() == "histogram",
-            name.ends_with("_seconds") && !name.contains("_age_"),
-            "{name}"
-        );
+        let seconds = name.ends_with("_seconds") && !name.contains("_age_");
+        let other = ["_tokens", "_usd"].iter().any(|unit| name.ends_with(unit));
+        assert_eq!(row.kind() == "histogram", seconds || other, "{name}");
         for unit in ["_ms", "_millis", "_micro", "_cents", "_kb", "_percent"] {
             assert!(!name.contains(unit), "{name} is not in a base unit");
         }

@@ -29,6 +29,12 @@ const FILES: &[&str] = &[
     "own_fourteenth",
     "own_fifteenth",
     "own_sixteenth",
+    "fresh_1",
+    "fresh_2",
+    "fresh_3",
+    "fresh_4",
+    "fresh_5",
+    "fresh_opt_out",
 ];
 
 fn report(name: &str) -> Report {

@@ -164,6 +164,11 @@ fn keys(body: &[u8]) -> Result<Vec<Key>, &'static str> {
     }
 }
 
+/// How many keys of a list are usable.
+pub(crate) fn count(body: &[u8]) -> usize {
+    keys(body).map_or(0, |keys| keys.len())
+}
+
 fn key(listed: &Value) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(listed.clone()).ok()?;
     if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {

@@ -31,9 +31,18 @@ pub(crate) struct ConsentRequest {
     opted_out: bool,
     /// `manager` by default, `email`, `voicemail`.
     source: Option<String>,
-    /// What was said; needed for a consent, as its proof.
+    /// What was said; needed for a consent.
     #[schema(max_length = 2000)]
     note: Option<String>,
+    /// The proof that lets us begin: the words that were shown. With the next three, or none of them.
+    #[schema(max_length = 2000)]
+    text_shown: Option<String>,
+    /// `web_form`, `paper_form`, `lease`, `text`, `phone` or `in_person`.
+    method: Option<String>,
+    /// Who consented.
+    #[schema(max_length = 200)]
+    given_by: Option<String>,
+    given_at: Option<DateTime<Utc>>,
     /// Without tokens: who enters it.
     #[schema(max_length = 100)]
     manager_id: Option<String>,
@@ -48,6 +57,8 @@ pub(crate) struct ConsentAnswer {
     opted_out: bool,
     source: String,
     entered_by: Option<String>,
+    /// A proof came with it.
+    proven: bool,
     changed_at: DateTime<Utc>,
     correlation_id: String,
 }
@@ -61,6 +72,10 @@ pub(crate) struct Consent {
     opted_out: bool,
     /// Kinds of holds that stand.
     holds: Vec<String>,
+    /// When it wants no texts.
+    quiet: Vec<String>,
+    /// There is a proof of its opt-in: texts may be begun, not only answered.
+    may_begin: bool,
     source: Option<String>,
     changed_at: DateTime<Utc>,
 }
@@ -81,7 +96,16 @@ pub(crate) struct ConsentEntry {
     conversation_id: Option<String>,
     entered_by: Option<String>,
     note: Option<String>,
+    proof: Option<ConsentProof>,
     at: DateTime<Utc>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConsentProof {
+    text_shown: String,
+    method: String,
+    given_by: String,
+    given_at: DateTime<Utc>,
 }
 
 /// Which holds.

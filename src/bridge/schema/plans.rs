@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::events::Neighbour;
 use crate::rules::plan::{IssueCode, Source};
 
 /// A text that may hold a plan, or a plan.
@@ -46,6 +47,8 @@ pub(crate) struct PlanAnswer {
     /// Up to three admissible plans instead.
     counter_offers: Vec<CounterOffer>,
     schedule: Vec<Due>,
+    /// Neighbours that were missed.
+    degraded: Vec<Neighbour>,
     conversation_id: String,
     tenant_id: String,
     workflow_id: String,

@@ -105,7 +105,9 @@ pub(crate) struct Step {
     started_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
     duration_ms: Option<i64>,
-    error_details: Option<String>,
+    /// `reason` and `detail`.
+    #[schema(value_type = Option<Object>)]
+    error_details: Value,
 }
 
 /// How it ended.
@@ -204,6 +206,15 @@ pub(crate) struct RetryRequest {
     /// Without tokens: who asks; also as `manager_id`.
     #[schema(max_length = 100)]
     requested_by: Option<String>,
+}
+
+/// Why a workflow is not tried again: a problem, with the dashboard's word.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RetryProblem {
+    #[serde(flatten)]
+    problem: super::Problem,
+    /// Always `failed`.
+    dashboard_status: String,
 }
 
 /// It has begun.

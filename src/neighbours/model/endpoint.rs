@@ -15,7 +15,7 @@ use tower::Service as _;
 use tracing::Instrument as _;
 
 use super::limits::{self, Limits, Rates};
-use super::{Completion, Message, ModelError, answer, read_answer};
+use super::{Bill, Completion, Message, ModelError, answer, read_answer};
 use crate::domain::{Prices, WorkflowId};
 use crate::neighbours::breaker::Verdict;
 use crate::neighbours::caller;
@@ -112,6 +112,7 @@ impl Endpoint {
         &self,
         messages: &[Message],
         workflow: WorkflowId,
+        bill: &mut Bill,
         metrics: &Metrics,
     ) -> Result<Completion, ModelError> {
         loop {
@@ -150,7 +151,7 @@ impl Endpoint {
             let result = match answer {
                 Ok(body) => {
                     pass.report(Verdict::Healthy, None);
-                    self.read(&body, metrics)
+                    self.read(&body, bill, metrics)
                 }
                 Err(error) if format != Format::Plain && refuses_format(&error) => {
                     // Another request may have found out meanwhile; then its finding stands.
@@ -204,7 +205,12 @@ impl Endpoint {
         answer.is_ok_and(|answer| !matches!(answer.status().as_u16(), 401 | 403 | 500..))
     }
 
-    fn read(&self, body: &Value, metrics: &Metrics) -> Result<Completion, ModelError> {
+    fn read(
+        &self,
+        body: &Value,
+        bill: &mut Bill,
+        metrics: &Metrics,
+    ) -> Result<Completion, ModelError> {
         let tokens = body["usage"]["prompt_tokens"]
             .as_i64()
             .zip(body["usage"]["completion_tokens"].as_i64())
@@ -238,12 +244,11 @@ impl Endpoint {
                 .with_label_values(&[model])
                 .inc_by(dollars);
         }
+        bill.add(tokens, cost.map(|c| c.0));
         let understood = read_answer(body).map_err(ModelError::Unusable)?;
         Ok(Completion {
             understood,
             model: body["model"].as_str().unwrap_or(model).to_owned(),
-            tokens,
-            cost_micro_usd: cost.map(|c| c.0),
         })
     }
 

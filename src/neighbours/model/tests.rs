@@ -67,6 +67,10 @@ fn model(first: &Neighbours, second: Option<&Neighbours>) -> Model {
 }
 
 async fn ask(model: &Model) -> Result<Completion, ModelError> {
+    question(model).await.answer
+}
+
+async fn question(model: &Model) -> Answered {
     let messages = [
         Message::System("Answer with one JSON object.".to_owned()),
         Message::User("thanks".to_owned()),
@@ -177,12 +181,45 @@ async fn a_model_that_keeps_failing_is_left_alone_and_bad_answers_are_not_failur
 async fn what_an_answer_costs_is_known() {
     let (first, _) = servers().await;
     let model = model(&first, None);
-    let answer = ask(&model).await.expect("an answer");
-    let (prompt, completion) = answer.tokens.expect("usage");
-    assert_eq!(answer.cost_micro_usd, Some(prompt * 10 + completion * 30));
+    let bill = question(&model).await.bill;
+    let (prompt, completion) = bill.tokens.expect("usage");
+    assert_eq!(bill.cost_micro_usd, Some(prompt * 10 + completion * 30));
+    assert_eq!(bill.answers, 1);
     let text = model.metrics.text().expect("text");
     assert!(text.contains(&format!(
         "orchestrator_model_tokens_total{{kind=\"prompt\",model=\"first\"}} {prompt}"
     )));
     assert!(text.contains("orchestrator_model_cost_usd_total{model=\"first\"}"));
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_used_are_on_the_bill() {
+    let (first, _) = servers().await;
+    let model = model(&first, None);
+    first.model.set_mode_for(Mode::Truncated, 1);
+    let asked = question(&model).await;
+    asked.answer.expect("the second one is whole");
+    assert_eq!(asked.bill.answers, 2);
+    let twice = asked.bill.tokens.expect("usage").0;
+
+    first.model.set_mode(Mode::Truncated);
+    let asked = question(&model).await;
+    assert!(matches!(asked.answer, Err(ModelError::Unusable(_))));
+    assert_eq!(asked.bill.answers, 2);
+    assert_eq!(
+        asked.bill.tokens.expect("usage").0,
+        twice,
+        "the same prompt twice"
+    );
+    assert!(
+        asked
+            .bill
+            .cost_micro_usd
+            .is_some_and(|cost| cost > twice * 10)
+    );
+    let text = model.metrics.text().expect("text");
+    assert!(
+        text.contains("orchestrator_model_turn_cost_usd_count 2"),
+        "{text}"
+    );
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{History, LookResult, SendResult, Sighting, text};
 use crate::domain::{HistoryEntry, TenantId};
+use crate::reading::without_secrets;
 
 /// The messages of an answer in any of its shapes: bare list, envelope, envelope in `data`. `None`
 /// for anything else: "no messages" may only be read where the agent says so.
@@ -36,7 +37,7 @@ fn content_of(row: &Value) -> Option<&str> {
 /// Reads a history: sorted by ourselves, because the agent's order is newest first with ties in
 /// any order (recorded); unsent texts left out, because the tenant never saw them. `None`: nobody can
 /// read it.
-pub(super) fn history(answer: &Value, zone: Tz) -> Option<History> {
+pub fn history(answer: &Value, zone: Tz) -> Option<History> {
     let rows = rows(answer)?;
     // One odd row is left out; when all are odd, it is something else that answers.
     if !rows.is_empty() && !rows.iter().any(|row| content_of(row).is_some()) {
@@ -50,7 +51,8 @@ pub(super) fn history(answer: &Value, zone: Tz) -> Option<History> {
             let entry = HistoryEntry {
                 id: id_of(row),
                 outbound: row["direction"].as_str() == Some("outbound"),
-                content: content_of(row)?.to_owned(),
+                // The agent keeps what tenants send; a model and a manager do not see it (R30).
+                content: without_secrets(content_of(row)?).into_owned(),
                 at: time_of(row, zone),
                 delivery_status,
             };
@@ -75,7 +77,7 @@ fn tenant_of(answer: &Value) -> Option<TenantId> {
 }
 
 /// Whether the agent has an inbound text, and whose number it is. `None`: nobody can read it.
-pub(super) fn sighting(answer: &Value, sid: &str) -> Option<Sighting> {
+pub fn sighting(answer: &Value, sid: &str) -> Option<Sighting> {
     let known = |row: &Value| {
         ["twilio_sid", "message_sid"]
             .iter()
@@ -103,7 +105,7 @@ fn time_of(row: &Value, zone: Tz) -> Option<DateTime<Utc>> {
 }
 
 /// Classifies the answer to a send (`upstreams.md` §2.5). `body` is `None` when it is not JSON.
-pub(super) fn send_answer(status: u16, after: Option<Duration>, body: Option<Value>) -> SendResult {
+pub fn send_answer(status: u16, after: Option<Duration>, body: Option<Value>) -> SendResult {
     let envelope = body.as_ref().map(|b| &b["error"]["details"]);
     let category = envelope.and_then(|d| d["category"].as_str());
     let provider_status = envelope.and_then(|d| d["status_code"].as_u64());
@@ -170,7 +172,7 @@ fn says_opted_out(body: &Value) -> bool {
 }
 
 /// Looks for a text among the agent's rows.
-pub(super) fn look(answer: &Value, body: &str, newer_than: i64, claimed: &[String]) -> LookResult {
+pub fn look(answer: &Value, body: &str, newer_than: i64, claimed: &[String]) -> LookResult {
     // "Not there" means a second text, so every row must say which one it is and which way it went.
     let complete = |row: &Value| row["direction"].is_string() && id_of(row) > 0;
     let Some(rows) = rows(answer).filter(|rows| rows.iter().all(complete)) else {

@@ -323,6 +323,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_stem_stands_for_each_of_its_endings() {
+        let (table, faults, lexicon) = table("[a b]\nno mand{e,en}{,me} mas");
+        assert!(faults.is_empty(), "{faults:?}");
+        for (text, found) in [
+            ("no mande mas", true),
+            ("no manden mas", true),
+            ("no mandenme mas", true),
+            ("no mand mas", false),
+        ] {
+            assert_eq!(!ends(&table, &lexicon, text).is_empty(), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_ends_before_words_that_only_trail() {
+        let (table, _, lexicon) =
+            table("@tail = please|thanks\n[a b]\nlet me be $\n[c d]\nstop $$");
+        assert_eq!(ends(&table, &lexicon, "let me be please"), [3]);
+        assert!(ends(&table, &lexicon, "let me be late").is_empty());
+        assert_eq!(ends(&table, &lexicon, "stop thanks please"), [1]);
+        assert!(ends(&table, &lexicon, "stop please lying").is_empty());
+    }
+
     fn ends(table: &Table, lexicon: &Lexicon, text: &str) -> Vec<usize> {
         let syms: Vec<_> = text
             .split(' ')

@@ -231,10 +231,12 @@ fn acts(rest: &[&str], subject: &str) -> Option<&'static str> {
         "run" | "running" => near(10, &["manager", "team", "someone", "person", "office"]),
         // "We're glad you reached out"
         "you" | "that" => true,
+        "same" => near(1, &["page"]),
         "send" | "sending" => near(
             4,
             &[
-                "message", "question", "request", "note", "offer", "proposal",
+                "manager", "team", "office", "someone", "message", "question", "request", "note",
+                "offer", "proposal",
             ],
         ),
         "bring" => near(4, &["manager", "team", "someone"]),
@@ -298,7 +300,7 @@ fn may_act(rest: &[&str], compared: bool) -> bool {
         // "You don't have to pay it all at once"
         let at_once = rest
             .iter()
-            .any(|w| matches!(*w, "once" | "all" | "alone" | "yourself"));
+            .any(|w| matches!(*w, "once" | "alone" | "yourself" | "now"));
         return excused && !small && !at_once;
     }
     at += 1;

@@ -105,7 +105,7 @@ fn is_known(
     if due && is_demand(draft, grounds, figure) {
         return false;
     }
-    if how == "today" && !due {
+    if how == "today" && !due && !is_first_payment(draft, figure) {
         return true;
     }
     // "Would you like to start this week?" leaves the day to the tenant.
@@ -127,11 +127,53 @@ fn is_known(
     if asks && date.is_some_and(|d| is_proposed_start(draft, grounds, figure, d)) {
         return true;
     }
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let about_hours = plain_words(draft.words(&sentence.unwrap_or_default()))
+        .iter()
+        .any(|w| {
+            [
+                "open",
+                "office",
+                "hour",
+                "abr",
+                "abiert",
+                "oficina",
+                "horari",
+                "cerr",
+                "cierr",
+                "atend",
+                "available",
+                "reach",
+                "call",
+                "llam",
+                "stop",
+                "come",
+                "ven",
+                "visit",
+                "phone",
+                "from",
+                "am",
+                "pm",
+            ]
+            .iter()
+            .any(|s| w.starts_with(s))
+        });
+    // "Monday to Friday" of the opening hours names no day of the calendar.
+    let hours = |f: &&Statement| {
+        let weekday = matches!(
+            f.what,
+            Stated::Date {
+                weekday: Some(_),
+                ..
+            }
+        );
+        !weekday || !numbered && about_hours
+    };
     let own = grounds
         .own
         .iter()
         .flat_map(|s| &s.figures)
-        .chain(&grounds.company.figures);
+        .chain(grounds.company.figures.iter().filter(hours));
     let words = plain_words(draft.words(&figure.span));
     let mut own_dates = own.filter_map(|f| match f.what {
         Stated::Date { date, weekday, how } => Some((date, weekday, how)),
@@ -139,7 +181,12 @@ fn is_known(
     });
     if numbered {
         return own_dates.any(|(own, ..)| own.is_some() && own == date)
-            || date.is_some_and(|d| is_instalment(grounds, d) || is_after(grounds, d));
+            || date.is_some_and(|d| {
+                is_instalment(grounds, d)
+                    || is_after(grounds, d)
+                    || is_next(grounds, d)
+                    || is_end(draft, grounds, figure, d)
+            });
     }
     own_dates.any(|(own, own_weekday, own_how)| {
         let same_day =
@@ -174,6 +221,16 @@ fn leaves_open(draft: &Draft<'_>, figure: &Statement) -> bool {
         "avisenos si",
     ])
     .any(|open| words.contains(open))
+}
+
+/// "The first payment is today"
+fn is_first_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    words.windows(2).any(|w| {
+        matches!(w[0].as_str(), "first" | "primer")
+            && (w[1].starts_with("pay") || w[1].starts_with("pag") || w[1].starts_with("abon"))
+    })
 }
 
 /// "Full balance by Friday", when the tenant named the day for something smaller.
@@ -219,6 +276,26 @@ fn is_proposed_start(
         ])
 }
 
+/// "Friday, February 20", when the tenant said "not this Friday, the next one".
+fn is_next(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
+    let next = grounds.said_any(&["next", "following", "siguiente", "proximo", "otro"]);
+    let days = (date - grounds.today).num_days();
+    let named = grounds
+        .own
+        .iter()
+        .flat_map(|s| &s.figures)
+        .any(|f| match f.what {
+            Stated::Date {
+                date: own, weekday, ..
+            } => {
+                weekday == Some(date.weekday())
+                    || own.is_some_and(|d| d.weekday() == date.weekday())
+            }
+            _ => false,
+        });
+    next && named && (0..=14).contains(&days)
+}
+
 /// "December 5", when the tenant said "in two weeks".
 fn is_after(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
     let named = |text: &str, f: &Statement| {
@@ -247,6 +324,51 @@ fn is_after(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
             .iter()
             .zip(&grounds.asked)
             .any(|(text, said)| said.figures.iter().any(|f| named(text, f)))
+}
+
+/// "From September 11 through November 27", when the tenant named the first day only.
+fn is_end(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement, date: NaiveDate) -> bool {
+    let begins = grounds.said_any(&[
+        "start",
+        "starting",
+        "begin",
+        "beginning",
+        "empezar",
+        "empiezo",
+        "comenzar",
+        "comienzo",
+        "from",
+        "desde",
+    ]);
+    let before = plain_words(draft.reply.get(..figure.span.end).unwrap_or_default());
+    let ends = before.iter().rev().take(8).any(|w| {
+        matches!(
+            w.as_str(),
+            "through"
+                | "take"
+                | "until"
+                | "last"
+                | "final"
+                | "finish"
+                | "end"
+                | "ending"
+                | "hasta"
+                | "ultimo"
+        )
+    });
+    let weeks = u64::from(grounds.settings.plans.max_weeks);
+    begins
+        && ends
+        && grounds
+            .asked
+            .iter()
+            .flat_map(|s| &s.figures)
+            .any(|f| match f.what {
+                Stated::Date {
+                    date: Some(start), ..
+                } => (1..weeks).any(|n| start.checked_add_days(Days::new(7 * n)) == Some(date)),
+                _ => false,
+            })
 }
 
 /// A day of a plan whose start is known.
@@ -283,6 +405,11 @@ fn is_other_instalment(
                 .iter()
                 .any(|w| w.starts_with("pay") || w.starts_with("pag") || w.starts_with("abon"))
     };
+    let over = words.iter().any(|w| {
+        ["finish", "done", "end", "complete", "termin", "acab"]
+            .iter()
+            .any(|s| w.starts_with(s))
+    });
     let starts: Vec<NaiveDate> = grounds.offers.iter().filter_map(|o| o.start).collect();
     if starts.is_empty() || draft.said.questions.contains(&figure.sentence) {
         return false;
@@ -293,7 +420,7 @@ fn is_other_instalment(
             .checked_add_days(Days::new(7 * weeks.checked_sub(1)?))
     };
     let ends: Vec<NaiveDate> = grounds.offers.iter().filter_map(last).collect();
-    if says(&["last", "final", "ultim"]) {
+    if says(&["last", "final", "ultim"]) || over {
         return !ends.is_empty() && !ends.contains(&date);
     }
     says(&["first", "primer"]) && !starts.contains(&date)

@@ -33,24 +33,11 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 }
 
 /// "On the 1st of each month", "monthly payments": plans are weekly. Beside an amount the rhythm is
-/// compared with it; elsewhere it has to be the tenant's own, or refused.
+/// compared with it; elsewhere it has to be asked about, refused or handed on.
 fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
     let Stated::Period { payments, weeks } = figure.what else {
         return false;
     };
-    let own = grounds
-        .own
-        .iter()
-        .flat_map(|s| &s.figures)
-        .chain(&grounds.company.figures);
-    let same = |f: &Statement| match f.what {
-        Stated::Period {
-            payments: p,
-            weeks: w,
-        } => payments * w == p * weeks,
-        _ => false,
-    };
-    let known = own.clone().any(same);
     let digits = |text: &str| -> Vec<String> {
         crate::reading::plain_words(text)
             .into_iter()
@@ -62,7 +49,28 @@ fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statemen
         .filter(|w| *w != weeks.to_string() && *w != payments.to_string())
         .any(|w| !grounds.own_words.contains(&w) && !grounds.fact_words.contains(&w));
     let weekly = payments == weeks;
-    (!weekly && !known || dated) && !super::refusal::is_refused(draft, &figure.span)
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let handed_on = has(&[
+        "manager", "team", "person", "someone", "review", "ask", "gerente", "equipo", "persona",
+        "alguien",
+    ]);
+    // "You get paid every two weeks" speaks of the tenant's income.
+    let income = has(&[
+        "income", "check", "paycheck", "get", "paid", "earn", "ingreso", "cheque", "sueldo",
+        "cobra", "gana",
+    ]);
+    let open = draft.said.questions.contains(&figure.sentence)
+        || handed_on
+        || income
+        || super::refusal::is_refused(draft, &figure.span);
+    let beside_amount = draft
+        .said
+        .figures
+        .iter()
+        .any(|f| f.sentence == figure.sentence && matches!(f.what, Stated::Money { .. }));
+    !weekly && !open && !beside_amount || dated && !open
 }
 
 /// "$110 a week covers the $1,275 in 11 weeks": the rules may admit less than all, but then it is not
@@ -113,10 +121,7 @@ fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) ->
     });
     let only = weekly.next().filter(|_| weekly.next().is_none());
     let rest = words.iter().any(|w| {
-        matches!(
-            w.as_str(),
-            "rest" | "remaining" | "after" | "resto" | "restante" | "despues" | "plus"
-        )
+        w.starts_with("rest") || matches!(w.as_str(), "remaining" | "after" | "despues" | "plus")
     });
     only.and_then(|w| w.checked_mul(n))
         .is_some_and(|total| total < debt && !rest)
@@ -150,6 +155,20 @@ fn is_known(
         return weeks == Some(longest);
     }
     let same = |f: &Statement| f.what == figure.what;
+    // "Your two payments", when the tenant named two days.
+    let days = grounds.own.iter().map(|s| {
+        s.figures
+            .iter()
+            .filter(|f| matches!(f.what, Stated::Date { .. }))
+            .count()
+    });
+    if unit == Unity::Payment
+        && days
+            .max()
+            .is_some_and(|n| n > 1 && i64::try_from(n * 100) == Ok(hundredths))
+    {
+        return true;
+    }
     // A length beyond the limit may be repeated only to refuse it.
     if weeks.is_some_and(|w| w > longest) && unit != Unity::Payment {
         let sentence = draft

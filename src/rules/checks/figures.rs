@@ -53,6 +53,21 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
     if !matches!(figure.what, Stated::Digits) && known.any(|f| f.what == figure.what) {
         return true;
     }
+    // "Splitting it in two", when the tenant asked for two payments.
+    let counted = |f: &Statement| match (f.what, figure.what) {
+        (Stated::Count { hundredths, .. }, Stated::Number(n)) => hundredths == Some(n),
+        (
+            Stated::Count { hundredths, .. },
+            Stated::Money {
+                amount,
+                marked: false,
+            },
+        ) => hundredths == Some(amount.get()),
+        _ => false,
+    };
+    if grounds.own.iter().flat_map(|s| &s.figures).any(counted) {
+        return true;
+    }
     if is_list_mark(draft.reply, &figure.span) || is_small_count(draft, figure) {
         return true;
     }

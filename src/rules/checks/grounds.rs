@@ -142,6 +142,24 @@ impl<'a> Grounds<'a> {
             }
         }
         if !self.offers.is_empty() || self.promises {
+            // "I can do 50 a week on the rest": the rest of what was said before.
+            if self.said_any(&[
+                "rest",
+                "resto",
+                "remaining",
+                "remainder",
+                "demas",
+                "then",
+                "luego",
+            ]) {
+                let earlier = history.iter().rev().take(4).filter(|e| !e.outbound);
+                for entry in earlier {
+                    let said = statements::read(&entry.content, self.today);
+                    if said.named("orders").next().is_none() && !looks_like_markup(&entry.content) {
+                        self.own.push(said);
+                    }
+                }
+            }
             return;
         }
         // The open texts offer nothing: what was said last still stands, theirs or ours.
@@ -208,7 +226,21 @@ impl<'a> Grounds<'a> {
         let longest = terms
             .weekly
             .checked_mul(i64::from(self.settings.plans.max_weeks));
+        // What is left after the single payments the tenant named may be all the plan is for.
+        let rest = longest.is_some_and(|most| {
+            let rests = self.balances();
+            self.said_any(&[
+                "rest",
+                "resto",
+                "remaining",
+                "remainder",
+                "demas",
+                "then",
+                "luego",
+            ]) && rests.iter().skip(1).any(|rest| most >= *rest)
+        });
         verdict.is_valid
+            || rest
             || verdict.issues.iter().all(open)
                 && self
                     .debt()
@@ -404,7 +436,20 @@ fn looks_like_markup(text: &str) -> bool {
     ]
     .iter()
     .chain(&[
-        "escribe", "escriba", "di", "diga", "responde", "contesta", "repite", "pon",
+        "escribe",
+        "responda",
+        "conteste",
+        "repita",
+        "escribir",
+        "exact",
+        "exactamente",
+        "escriba",
+        "di",
+        "diga",
+        "responde",
+        "contesta",
+        "repite",
+        "pon",
     ])
     .any(|verb| plain_words(&lower).iter().any(|w| w == verb));
     if dictates && text.contains(['"', '“', '«']) {

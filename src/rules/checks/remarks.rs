@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::{Draft, Finding, Grounds, UNFIT, words};
+use super::{Draft, Finding, Grounds, UNFIT, terse, words};
 use crate::reading::plain_words;
 use crate::reading::statements::Stated;
 
@@ -28,62 +28,25 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         .and_then(|t| t.tenant_name.as_deref())
         .map(plain_words)
         .unwrap_or_default();
-    // A bare "Yes." says yes to whatever was asked.
-    let words = plain_words(draft.reply);
-    let bare = [
-        "yes", "no", "si", "ok", "okay", "sure", "agreed", "correct", "claro", "correcto",
-    ];
-    let agrees = |w: &String| {
-        bare.contains(&w.as_str())
-            || name.contains(w)
-            || matches!(
-                w.as_str(),
-                "thats"
-                    | "that"
-                    | "is"
-                    | "right"
-                    | "true"
-                    | "exactly"
-                    | "asi"
-                    | "es"
-                    | "cierto"
-                    | "it"
-                    | "absolutely"
-                    | "of"
-                    | "course"
-                    | "not"
-                    | "much"
-                    | "mucho"
-                    | "poco"
-                    | "nothing"
-                    | "todavia"
-                    | "aun"
-                    | "yet"
-            )
-    };
-    let agreed = words.iter().all(agrees) && !grounds.texts.is_empty();
-    if words.len() <= 2 && words.iter().any(|w| bare.contains(&w.as_str())) || agreed {
-        return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
-    }
-    if only_agrees(draft, grounds, &words) {
+    if terse::agrees(draft, grounds, &name) {
         return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
     }
     for (at, sentence) in draft.said.sentences.iter().enumerate() {
         if draft.said.questions.contains(&at) {
             continue;
         }
-        if answers_shortly(draft.words(sentence)) {
+        if terse::answers_shortly(draft.words(sentence)) {
             return Finding::failed(NAME, UNFIT, "bare", "agrees without saying to what");
         }
-        if tells_done(draft.words(sentence)) {
+        if terse::tells_done(draft.words(sentence)) {
             let why = "says that something was done";
             return Finding::failed(NAME, UNFIT, "done", why);
         }
-        if orders_tenant(draft, sentence) {
+        if terse::orders_tenant(draft, sentence) {
             return Finding::failed(NAME, UNFIT, "demand", "tells the tenant what to do");
         }
         for clause in clauses(draft.reply, sentence.clone()) {
-            if has_figure(draft, &clause) {
+            if has_figure(draft, &clause) || quotes_company(draft, grounds, &clause) {
                 continue;
             }
             let words = plain_words(&without_dates(draft, &clause));
@@ -96,7 +59,8 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             });
             let cued = words.iter().any(|w| CUES.iter().any(|c| w.starts_with(*c)));
 
-            if !(small || cued || refuses(&words) || asks_nothing(&words)) {
+            let scheduled = covers_all(grounds, &words) || is_schedule(draft, &clause, &words);
+            if !(small || cued || scheduled || refuses(&words) || asks_nothing(&words)) {
                 return Finding::failed(
                     NAME,
                     UNFIT,
@@ -107,234 +71,6 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     Finding::passed(NAME)
-}
-
-/// "It can, Priya, if you wait", "Possibly": what it says depends on what was asked.
-fn answers_shortly(sentence: &str) -> bool {
-    let raw: Vec<&str> = sentence.split_whitespace().take(3).collect();
-    let word = |at: usize| {
-        raw.get(at)
-            .map(|w| plain_words(w).concat())
-            .unwrap_or_default()
-    };
-    let ends = |at: usize| {
-        raw.get(at)
-            .is_some_and(|w| w.ends_with([',', '.', '!', ';']))
-            || raw.len() == at + 1
-    };
-    let subject = matches!(
-        word(0).as_str(),
-        "it" | "that" | "this" | "they" | "we" | "you" | "i"
-    );
-    let modal = matches!(
-        word(1).as_str(),
-        "can"
-            | "could"
-            | "may"
-            | "might"
-            | "will"
-            | "would"
-            | "does"
-            | "do"
-            | "did"
-            | "is"
-            | "are"
-            | "has"
-            | "have"
-            | "wont"
-            | "doesnt"
-            | "isnt"
-            | "should"
-            | "must"
-            | "cant"
-    );
-    subject && modal && ends(1)
-        || word(0) == "depende" && ends(0)
-        || matches!(
-            word(0).as_str(),
-            "maybe"
-                | "perhaps"
-                | "possibly"
-                | "probably"
-                | "quiza"
-                | "quizas"
-                | "probablemente"
-                | "posiblemente"
-                | "depends"
-                | "never"
-                | "nunca"
-                | "jamas"
-        )
-}
-
-/// "Lowered, Sam", "Enviado al 203": a sentence that begins with what was done.
-fn tells_done(sentence: &str) -> bool {
-    let words = plain_words(sentence);
-    let Some(first) = words.first() else {
-        return false;
-    };
-    let done = first.len() > 4
-        && (first.ends_with("ed")
-            || ["ado", "ada", "ido", "ida", "ados", "idos"]
-                .iter()
-                .any(|e| first.ends_with(e)));
-    let fine = [
-        "noted",
-        "need",
-        "indeed",
-        "agreed",
-        "excited",
-        "pleased",
-        "delighted",
-        "tired",
-        "based",
-        "anotado",
-        "entendido",
-        "comprendido",
-        "cuidado",
-        "demasiado",
-        "estimado",
-        "estimada",
-        "bienvenido",
-        "bienvenida",
-        "apuntado",
-        "acordado",
-        "perdida",
-        "perdido",
-        "cada",
-        "nada",
-        "encantado",
-        "encantada",
-        "dividido",
-        "divided",
-        "sabado",
-        "saludos",
-        "todos",
-        "received",
-        "recibido",
-        "spread",
-        "understood",
-        "asked",
-        "confirmed",
-        "shared",
-    ];
-    done && !fine.contains(&first.as_str())
-}
-
-/// "Pay what you owe", "Deje el dinero con Tony": an order, unless it is one to get in touch or
-/// names a way to pay that its own check has compared.
-fn orders_tenant(draft: &Draft<'_>, sentence: &std::ops::Range<usize>) -> bool {
-    if holds_contact(draft, sentence) {
-        return false;
-    }
-    let words = plain_words(draft.words(sentence));
-    let at = |n: usize| words.get(n).map_or("", String::as_str);
-    match at(0) {
-        "pay" | "bring" | "hand" | "wire" | "mail" | "drop" | "borrow" | "sell" | "sign"
-        | "leave" | "ask" | "find" | "stop" | "quit" | "go" | "come" | "put" | "apply"
-        | "budget" => true,
-        "send" => !matches!(at(1), "us" | "me" | "a"),
-        "give" => !matches!((at(1), at(2)), ("us" | "me" | "them", "a")),
-        "get" => !matches!(at(1), "in" | "well" | "back" | "some"),
-        "pague" | "paga" | "mande" | "deje" | "firme" | "venda" | "consiga" | "pida" | "traiga"
-        | "deposite" | "entregue" | "abone" | "venga" | "vaya" | "busque" => true,
-        _ => false,
-    }
-}
-
-/// "Right, congratulations!": says yes first and then nothing that would show to what.
-fn only_agrees(draft: &Draft<'_>, grounds: &Grounds<'_>, words: &[String]) -> bool {
-    let asked = grounds.texts.iter().any(|t| {
-        let own = plain_words(t);
-        !own.iter()
-            .any(|w| w.starts_with("thank") || w.starts_with("gracias") || w == "ok")
-    });
-    let agrees = words.first().is_some_and(|w| {
-        matches!(
-            w.as_str(),
-            "yes"
-                | "yep"
-                | "yeah"
-                | "right"
-                | "correct"
-                | "sure"
-                | "si"
-                | "claro"
-                | "seguro"
-                | "asi"
-                | "absolutely"
-                | "certainly"
-                | "definitely"
-                | "indeed"
-                | "exactly"
-                | "exacto"
-                | "correcto"
-                | "cierto"
-                | "true"
-                | "agreed"
-                | "understood"
-                | "desde"
-        )
-    });
-    let told = words.iter().any(|w| {
-        [
-            "automat",
-            "assist",
-            "asist",
-            "team",
-            "manager",
-            "person",
-            "someone",
-            "office",
-            "gerente",
-            "equipo",
-            "alguien",
-            "help",
-            "ayud",
-            "pass",
-            "note",
-            "anot",
-            "pay",
-            "pag",
-            "text",
-            "question",
-            "pregunt",
-            "reach",
-            "call",
-            "llam",
-            "escrib",
-            "write",
-            "ask",
-            "repl",
-            "answer",
-            "here",
-            "whenever",
-            "moment",
-            "time",
-            "available",
-            "ready",
-            "respond",
-            "contest",
-            "aqui",
-            "balance",
-            "saldo",
-            "semana",
-            "week",
-            "portion",
-            "parte",
-            "sorry",
-            "care",
-            "hear",
-        ]
-        .iter()
-        .any(|s| w.starts_with(s))
-    });
-    let figure = draft
-        .said
-        .figures
-        .iter()
-        .any(|f| matches!(f.what, Stated::Money { .. }));
-    asked && agrees && !told && !figure && draft.said.questions.is_empty()
 }
 
 /// Sums, lengths and shares are compared by their own checks; a bare date proves nothing.
@@ -351,8 +87,22 @@ fn has_figure(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
     })
 }
 
+/// "You can come from Monday to Friday, 8:30 am to 5 pm": times the company itself gives, which their
+/// own check has compared.
+fn quotes_company(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    clause: &std::ops::Range<usize>,
+) -> bool {
+    draft.said.figures.iter().any(|f| {
+        clause.contains(&f.span.start)
+            && matches!(f.what, Stated::Digits | Stated::Number(_))
+            && grounds.company.figures.iter().any(|c| c.what == f.what)
+    })
+}
+
 /// A link or phone number in a clause, or around it: their own checks know whether they may stand.
-fn holds_contact(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
+pub(super) fn holds_contact(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> bool {
     let reply = draft.reply;
     let start = reply.get(..clause.start).unwrap_or_default();
     let from = start
@@ -382,32 +132,63 @@ fn without_dates(draft: &Draft<'_>, clause: &std::ops::Range<usize>) -> String {
     text
 }
 
+/// "That would cover your balance", when what the tenant names does.
+fn covers_all(grounds: &Grounds<'_>, words: &[String]) -> bool {
+    let says = words
+        .iter()
+        .any(|w| w.starts_with("cover") || w.starts_with("cubr"));
+    let pays = grounds
+        .debt()
+        .is_some_and(|debt| grounds.own_amounts().any(|a| a >= debt));
+    let plan = !grounds.offers.is_empty() && grounds.offers.iter().all(|o| grounds.admits(*o));
+    says && (pays || plan) && words.len() <= 8
+}
+
+/// "That plan would finish on August 7": a date that its own check has compared, and what of the plan
+/// falls on it.
+fn is_schedule(draft: &Draft<'_>, clause: &std::ops::Range<usize>, words: &[String]) -> bool {
+    let dated = draft.said.figures.iter().any(|f| {
+        matches!(f.what, Stated::Date { date: Some(_), .. }) && clause.contains(&f.span.start)
+    });
+    let stems = [
+        "finish", "end", "complet", "start", "begin", "first", "last", "final", "payment", "plan",
+        "termin", "empez", "empiez", "comenz", "comienz", "primer", "ultim", "pago",
+    ];
+    dated && words.len() <= 8 && words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)))
+}
+
 /// "I can't", "we aren't able", "no podemos".
 fn refuses(words: &[String]) -> bool {
-    words.windows(2).any(|w| {
-        matches!(
-            (w[0].as_str(), w[1].as_str()),
-            ("dont" | "doesnt", "see" | "show" | "have" | "know")
-                | ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
-                | ("im" | "am" | "are" | "were", "not" | "unable")
-                | ("not" | "isnt", "able" | "something" | "possible")
-                | (
-                    "no",
-                    "podemos" | "puedo" | "es" | "esta" | "se" | "tengo" | "tenemos" | "veo"
-                )
-                | (
-                    "look" | "looking",
-                    "for" | "out" | "forward" | "into" | "at"
-                )
-                | ("down", "for")
-                | ("works", "out" | "well" | "great")
-                | ("they", "see")
-                | ("from", "here")
-                | ("eye", "out" | "on")
-                | ("work" | "working", "with")
-                | ("you", "prefer" | "owe")
-        )
-    })
+    let depends = words.windows(4).any(|w| {
+        matches!(w[0].as_str(), "depends" | "depende")
+            && matches!(w[3].as_str(), "many" | "weeks" | "semanas")
+    });
+    depends
+        || words.windows(2).any(|w| {
+            matches!(
+                (w[0].as_str(), w[1].as_str()),
+                ("dont" | "doesnt", "see" | "show" | "have" | "know")
+                    | ("i" | "we", "cant" | "cannot" | "arent" | "couldnt")
+                    | ("im" | "am" | "are" | "were", "not" | "unable")
+                    | ("not" | "isnt", "able" | "something" | "possible")
+                    | (
+                        "no",
+                        "podemos" | "puedo" | "es" | "esta" | "se" | "tengo" | "tenemos" | "veo"
+                    )
+                    | (
+                        "look" | "looking",
+                        "for" | "out" | "forward" | "into" | "at"
+                    )
+                    | ("down", "for")
+                    | ("works", "out" | "well" | "great")
+                    | ("they", "see")
+                    | ("from", "here")
+                    | ("within", "our" | "the")
+                    | ("eye", "out" | "on")
+                    | ("work" | "working", "with")
+                    | ("you", "prefer" | "owe")
+            )
+        })
 }
 
 /// Invitations that leave everything to the tenant.

@@ -28,6 +28,7 @@ pub(super) fn unlisted(words: &[&str]) -> Option<&'static str> {
         let denied = before == "no" || before2 == "no";
         let noun = [
             "mismos",
+            "hemos",
             "últimos",
             "ultimos",
             "próximos",
@@ -37,11 +38,14 @@ pub(super) fn unlisted(words: &[&str]) -> Option<&'static str> {
             "tramos",
             "máximos",
         ];
+        // "Dentro de lo permitido"
+        let article = before == "lo" && matches!(before2, "de" | "a" | "en" | "por" | "que");
         let ours = word.len() > 4 && word.ends_with("mos") && !noun.contains(word)
             || word.len() > 3 && word.ends_with("ré")
             || word.ends_with("aré")
             || matches!(before, "le" | "lo" | "la" | "te" | "les" | "yo")
                 && word.len() > 3
+                && !article
                 && word.ends_with('o')
                 && !matches!(
                     *word,

@@ -40,8 +40,13 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let spanish = words.iter().filter(|w| spanish(w)).count();
         let known = |w: &&String| !known(w, grounds, english >= spanish);
         let unknown = words.iter().filter(known).count();
-        // Sympathy and thanks name what they are for.
-        let spared = if is_kind(&words) { 2 } else { 0 };
+        // Sympathy and thanks name what they are for, refusals and what is passed on what they
+        // are about.
+        let spared = if is_kind(&words) || hands_on(&words) {
+            2
+        } else {
+            usize::from(asks(sentence, &words))
+        };
         strange |= unknown > spared;
     }
     match strange.then_some(()) {
@@ -115,6 +120,62 @@ fn is_kind(words: &[String]) -> bool {
             "glad",
             "alegr",
         ])
+}
+
+/// A sentence that refuses or leaves something to a person.
+fn hands_on(words: &[String]) -> bool {
+    let has = |list: &[&str]| words.iter().any(|w| list.iter().any(|s| w.starts_with(s)));
+    let refused = words.windows(2).any(|w| {
+        matches!(
+            (w[0].as_str(), w[1].as_str()),
+            ("not", "able" | "sure" | "certain")
+                | ("i" | "we", "cant" | "cannot")
+                | ("dont", "have" | "see" | "know")
+                | ("no", "puedo" | "podemos" | "tengo" | "tenemos" | "veo")
+        )
+    });
+    let passed = has(&[
+        "team",
+        "person",
+        "someone",
+        "colleague",
+        "equipo",
+        "alguien",
+        "companer",
+    ]) && has(&[
+        "ask", "pass", "share", "review", "check", "look", "help", "reach", "contact", "call",
+        "touch", "follow", "pid", "ped", "revis", "comuni", "pas", "ayud", "explic", "atend",
+        "contest", "let",
+    ]);
+    refused || passed
+}
+
+/// A question that leaves the answer open.
+fn asks(sentence: &str, words: &[String]) -> bool {
+    sentence.trim_end().ends_with('?')
+        && words.iter().any(|w| {
+            matches!(
+                w.as_str(),
+                "what"
+                    | "which"
+                    | "when"
+                    | "how"
+                    | "share"
+                    | "tell"
+                    | "que"
+                    | "cual"
+                    | "cuando"
+                    | "cuanto"
+                    | "como"
+                    | "decirme"
+                    | "decirnos"
+                    | "contarnos"
+                    | "anything"
+                    | "algo"
+                    | "is"
+                    | "would"
+            )
+        })
 }
 
 fn known(word: &str, grounds: &Grounds<'_>, in_english: bool) -> bool {

@@ -45,13 +45,36 @@ fn moment() -> impl Strategy<Value = DateTime<Utc>> {
     prop_oneof![any, near].prop_map(|s| DateTime::from_timestamp(s, 0).expect("a time"))
 }
 
-fn inside(spans: &[(Tz, Window)], at: DateTime<Utc>) -> bool {
+/// What numbers ask for: a piece of any days, or none.
+fn quiet() -> impl Strategy<Value = Vec<Quiet>> {
+    let one = (0..7usize, 0..7usize, 0u16..1440, 1u16..1441).prop_filter_map(
+        "hours",
+        |(day, last, from, until)| {
+            let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+            let hours = format!(
+                "{:02}:{:02}-{:02}:{:02}",
+                from / 60,
+                from % 60,
+                until / 60,
+                until % 60
+            );
+            format!("{}-{} {hours}", names[day], names[last])
+                .parse()
+                .ok()
+        },
+    );
+    prop::collection::vec(one, 0..3)
+}
+
+fn inside(spans: &[(Tz, Window)], quiet: &[Quiet], at: DateTime<Utc>) -> bool {
     spans.iter().all(|(zone, window)| {
-        let local = at.with_timezone(zone).time();
+        let here = at.with_timezone(zone).naive_local();
+        let local = here.time();
         let text = window.to_string();
         let (from, until) = text.split_once('-').expect("hours");
         let clock = format!("{:02}:{:02}", local.hour(), local.minute());
-        from <= clock.as_str() && clock.as_str() < until
+        let wanted = !quiet.iter().any(|q| q.covers(here));
+        wanted && from <= clock.as_str() && clock.as_str() < until
     })
 }
 
@@ -61,18 +84,19 @@ proptest! {
     #[test]
     fn the_opening_is_the_first_minute_inside_all_windows(
         spans in prop::collection::vec((zone(), window()), 1..4),
+        quiet in quiet(),
         now in moment(),
     ) {
         let walked = {
             let next = now + TimeDelta::seconds(60 - i64::from(now.second()));
             let minutes = (0..3 * 24 * 60).map(|m| next + TimeDelta::minutes(m));
-            minutes.take(3 * 24 * 60).find(|at| inside(&spans, *at))
+            minutes.take(3 * 24 * 60).find(|at| inside(&spans, &quiet, *at))
         };
-        match opening(&spans, now) {
-            Opening::Now => prop_assert!(inside(&spans, now)),
+        match opening(&spans, &quiet, now) {
+            Opening::Now => prop_assert!(inside(&spans, &quiet, now)),
             Opening::At(at) => {
-                prop_assert!(!inside(&spans, now));
-                prop_assert!(inside(&spans, at));
+                prop_assert!(!inside(&spans, &quiet, now));
+                prop_assert!(inside(&spans, &quiet, at));
                 match walked {
                     Some(first) => prop_assert_eq!(at, first),
                     None => prop_assert!(at > now + TimeDelta::days(2)),

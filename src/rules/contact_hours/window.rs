@@ -6,6 +6,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::Quiet;
+
 /// From an hour until, not including, another one of the same day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -26,11 +28,23 @@ const fn time(hour: u32, minute: u32) -> NaiveTime {
     }
 }
 
+/// The end of a day that has no 24:00.
+const LAST: NaiveTime = match NaiveTime::from_hms_nano_opt(23, 59, 59, 999_999_999) {
+    Some(time) => time,
+    None => NaiveTime::MIN,
+};
+
 impl Window {
     /// What the law leaves (12 CFR 1006.6(b)(1)(i): before 8 a.m. and from 9 p.m. is inconvenient).
     pub const LAW: Self = Self {
         from: time(8, 0),
         until: time(21, 0),
+    };
+
+    /// The whole day, for shops whose own hours are switched off.
+    pub const ALWAYS: Self = Self {
+        from: NaiveTime::MIN,
+        until: LAST,
     };
 
     /// The hours of both. May be none at all.
@@ -83,23 +97,30 @@ pub(super) enum Opening {
 /// while one has changed its clocks and the other has not yet: a year has every such spell.
 const DAYS_AHEAD: u64 = 366;
 
-/// The first moment from `now` on that is inside every window.
-pub(super) fn opening(spans: &[(Tz, Window)], now: DateTime<Utc>) -> Opening {
+/// The first moment from `now` on that is inside every window and, in every zone, outside the hours
+/// in which the number wants no texts.
+pub(super) fn opening(spans: &[(Tz, Window)], quiet: &[Quiet], now: DateTime<Utc>) -> Opening {
     let open = |at: DateTime<Utc>| {
-        spans
-            .iter()
-            .all(|(zone, window)| window.has(at.with_timezone(zone).time()))
+        spans.iter().all(|(zone, window)| {
+            let local = at.with_timezone(zone).naive_local();
+            window.has(local.time()) && !quiet.iter().any(|q| q.covers(local))
+        })
     };
     if open(now) {
         return Opening::Now;
     }
-    // An intersection of windows begins where one of them does. Three days at a time, because a
+    // An intersection of windows begins where one of them does, or where a quiet time ends. Three days at a time, because a
     // local day may be yesterday's or tomorrow's of UTC.
     let mut day = now.date_naive() - Days::new(1);
     for _ in 0..DAYS_AHEAD {
         let days = [day, day + Days::new(1), day + Days::new(2)];
         let starts = spans.iter().flat_map(|(zone, window)| {
-            let on = move |day| starts_on(*zone, day, window.from);
+            let ends = quiet.iter().filter_map(|q| q.ends());
+            let times: Vec<NaiveTime> = ends.chain([window.from]).collect();
+            let on = move |day| {
+                let starts = times.iter().flat_map(|time| starts_on(*zone, day, *time));
+                starts.collect::<Vec<_>>()
+            };
             days.into_iter().flat_map(on)
         });
         if let Some(first) = starts.filter(|start| *start > now && open(*start)).min() {

@@ -1,5 +1,7 @@
 //! The gate's table: what stops which kind of text.
 
+mod tenants_word;
+
 use super::*;
 use crate::config::Env;
 use crate::domain::Language;
@@ -48,6 +50,7 @@ fn request<'a>(
         property: None,
         released_at: now,
         overridden: None,
+        unexplained: &[],
     }
 }
 
@@ -55,6 +58,7 @@ fn calm(now: DateTime<Utc>) -> Standing<'static> {
     Standing {
         introduced: true,
         last_inbound_at: Some(now),
+        proven: true,
         ..Standing::default()
     }
 }
@@ -94,33 +98,35 @@ fn every_kind_meets_every_obstacle_as_the_rules_say() {
         sent_last_hour: 240,
         ..calm(at(DAY))
     };
-    // Kind: free at day, opted out, on hold, at night, in a burst.
+    let quiet = ["09:00-17:00".parse().expect("hours")];
+    let wished = Standing {
+        quiet: &quiet,
+        ..calm(at(DAY))
+    };
+    let unproven = Standing {
+        proven: false,
+        ..calm(at(DAY))
+    };
+    let (ok, wait, refused) = ("permit", "wait", "rule_refused");
+    // Kind: free at day, opted out, on hold, at night, in a burst, in hours the tenant does not want,
+    // without proof of an opt-in.
     let table = [
-        (K::Auto, ["permit", "opted_out", "on_hold", "wait", "wait"]),
+        (K::Auto, [ok, "opted_out", "on_hold", wait, wait, wait, ok]),
         (
             K::Approved,
-            ["permit", "opted_out", "on_hold", "wait", "wait"],
+            [ok, "opted_out", "on_hold", wait, wait, wait, ok],
         ),
         (
             K::Modified,
-            ["permit", "opted_out", "on_hold", "wait", "wait"],
+            [ok, "opted_out", "on_hold", wait, wait, wait, ok],
         ),
         (
             K::Reminder,
-            ["permit", "opted_out", "on_hold", "wait", "wait"],
+            [ok, "opted_out", "on_hold", wait, wait, wait, refused],
         ),
-        (
-            K::Confirmation,
-            ["permit", "permit", "on_hold", "permit", "rule_refused"],
-        ),
-        (
-            K::Help,
-            ["permit", "opted_out", "on_hold", "permit", "rule_refused"],
-        ),
-        (
-            K::Crisis,
-            ["permit", "opted_out", "permit", "permit", "permit"],
-        ),
+        (K::Confirmation, [ok, ok, "on_hold", ok, refused, ok, ok]),
+        (K::Help, [ok, "opted_out", "on_hold", ok, refused, ok, ok]),
+        (K::Crisis, [ok, "opted_out", ok, ok, ok, ok, ok]),
     ];
     assert_eq!(
         table.map(|(kind, _)| kind),
@@ -134,6 +140,8 @@ fn every_kind_meets_every_obstacle_as_the_rules_say() {
             judged(&gate, kind, &held, DAY).0,
             judged(&gate, kind, &calm(at(NIGHT)), NIGHT).0,
             judged(&gate, kind, &busy, DAY).0,
+            judged(&gate, kind, &wished, DAY).0,
+            judged(&gate, kind, &unproven, DAY).0,
         ];
         assert_eq!(found, expected, "{}", kind.as_str());
     }

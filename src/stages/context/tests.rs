@@ -315,3 +315,62 @@ fn the_answer_about_a_handed_over_text_names_missing_neighbours() {
         [Neighbour::CollectionsMonitor, Neighbour::SmsAgent]
     );
 }
+
+#[test]
+fn a_number_that_was_stopped_meanwhile_is_not_prepared_for_a_model() {
+    use crate::domain::HoldKind;
+    for (opted_out, holds) in [(true, vec![]), (false, vec![HoldKind::Manual])] {
+        let stopped = Case {
+            opted_out,
+            holds,
+            ..case(open(1, 1))
+        };
+        let event = opened(&[]);
+        let found = found(known(), history());
+        let needs = stage(Autonomy::Auto).needs(&event, &found);
+        assert_eq!(needs.consent, Some((testing::phone(), ConsentUse::Read)));
+        assert_eq!(needs.tenant, Some(testing::tenant_id()));
+        let decision = stage(Autonomy::Auto).decide(&event, &found, &stopped, after(3));
+        assert!(decision.emits.is_empty(), "{:?}", decision.subjects());
+        let update = row::<WorkflowUpdate>(&decision);
+        assert_eq!(
+            (update.action, update.outcome, update.ended),
+            (Some(Action::Suppressed), Some(Outcome::Suppressed), true)
+        );
+        assert!(row::<ConversationUpdate>(&decision).close_turn);
+        assert_eq!(told(&decision), [workflow(1)]);
+        // What a person has to read is a person's all the same.
+        let for_a_person = opened(&[EscalationType::AttorneyRepresented]);
+        let decision = stage(Autonomy::Auto).decide(&for_a_person, &found, &stopped, after(3));
+        assert_eq!(decision.subjects(), ["escalation.raised"]);
+    }
+}
+
+#[test]
+fn nothing_is_planned_on_a_contested_or_stayed_debt() {
+    let offering = |trigger| {
+        let mut event = opened(&[trigger]);
+        for text in &mut event.body.turn.texts {
+            text.plan = Some(PlanOffer {
+                weekly_amount: Cents(7_500),
+                weeks: Some(8),
+                ..PlanOffer::default()
+            });
+        }
+        event
+    };
+    let planned = |trigger| {
+        let decision = decide(&offering(trigger), &found(known(), history()));
+        assert!(
+            decision.emitted::<EscalationRaised>().is_some(),
+            "{trigger:?}"
+        );
+        decision.emitted::<PlanDetected>().is_some()
+    };
+    assert!(!planned(EscalationType::Bankruptcy));
+    assert!(!planned(EscalationType::PaymentDispute));
+    assert!(
+        planned(EscalationType::SupervisorRequest),
+        "else it is noted"
+    );
+}

@@ -155,7 +155,7 @@ impl Ruling<'_> {
             DecisionAction::Modify => Some(DeliveryKind::Modified),
             DecisionAction::Escalate | DecisionAction::Reject => None,
         };
-        let text = match kind.map(|kind| self.releasable(kind)).transpose() {
+        let text = match kind.map(|kind| self.releasable(kind, stage)).transpose() {
             Ok(text) => text,
             Err(refusal) => return refusal,
         };

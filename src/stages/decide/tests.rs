@@ -21,6 +21,8 @@ use crate::store::workflows::WorkflowUpdate;
 fn stage() -> Decide {
     Decide {
         fresh: chrono::TimeDelta::hours(1),
+        checks: testing::checks(),
+        planning: testing::planning(),
         handover: testing::handover(),
         gate: testing::gate(),
     }

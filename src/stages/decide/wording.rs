@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{ON_HOLD, Ruling};
-use crate::domain::{DeliveryId, DeliveryKind, Language};
+use super::{Decide, ON_HOLD, Ruling};
+use crate::domain::{DeliveryId, DeliveryKind, Finding, HistoryEntry, Language, TenantContext};
 use crate::engine::Decision;
+use crate::rules::checks::{self, Grounds};
 use crate::rules::gate::{Override, Request, Standing, TooLong, Verdict};
 use crate::store::gate_decisions::GateDecision;
 
@@ -38,7 +39,11 @@ impl Ruling<'_> {
     }
 
     /// The text as it will leave, or why it may not: the manager is told now, not the log tomorrow.
-    pub(super) fn releasable(&self, kind: DeliveryKind) -> Result<String, Decision> {
+    pub(super) fn releasable(
+        &self,
+        kind: DeliveryKind,
+        stage: &Decide,
+    ) -> Result<String, Decision> {
         let conversation = self.case.conversation.as_ref();
         let introduced = conversation.is_some_and(|c| c.introduced);
         let own = self.text();
@@ -46,6 +51,7 @@ impl Ruling<'_> {
         let text = worded.as_ref().unwrap_or(&own);
         let overridden = self.overridden();
         let tenant = self.draft.tenant_context();
+        let unexplained = self.unexplained(&own, tenant.as_ref(), stage);
         let property = tenant.as_ref().and_then(|t| t.property_name.clone());
         let request = Request {
             delivery: DeliveryId(self.draft.id.0),
@@ -55,6 +61,7 @@ impl Ruling<'_> {
             property: property.as_deref(),
             released_at: self.now,
             overridden: overridden.as_ref(),
+            unexplained: &unexplained,
         };
         let standing = Standing {
             opted_out: self.case.opted_out,
@@ -70,6 +77,11 @@ impl Ruling<'_> {
                     "on_hold",
                     ON_HOLD,
                     json!({ "holds": self.case.holds, "rule_ids": rules }),
+                ),
+                _ if rules.contains(&"R17") => self.refuse(
+                    "rule_refused",
+                    &amounts(&unexplained),
+                    json!({ "rule_ids": rules, "figures": unexplained }),
                 ),
                 _ => self.refuse(
                     "rule_refused",
@@ -93,6 +105,44 @@ impl Ruling<'_> {
             )
         })
     }
+}
+
+impl Ruling<'_> {
+    /// Amounts that neither the account nor the plan rules nor the tenant's words explain (R17). A
+    /// draft that is released as it was written was compared when it was written.
+    fn unexplained(
+        &self,
+        text: &str,
+        tenant: Option<&TenantContext>,
+        stage: &Decide,
+    ) -> Vec<String> {
+        let failed = |finding: &Finding| !finding.passed && finding.name == checks::AMOUNTS;
+        if text == self.draft.ai_response && !self.draft.checks.iter().any(failed) {
+            return Vec::new();
+        }
+        let history = self.draft.context.get("history").cloned();
+        let history: Vec<HistoryEntry> = history
+            .and_then(|history| serde_json::from_value(history).ok())
+            .unwrap_or_default();
+        let grounds = Grounds::new(
+            tenant,
+            &[&self.draft.tenant_message],
+            &history,
+            &[],
+            stage.planning.today(self.now),
+            &stage.checks,
+            "",
+        );
+        checks::unexplained_amounts(text, &grounds)
+    }
+}
+
+/// The manager is told which, and what to do.
+fn amounts(unexplained: &[String]) -> String {
+    format!(
+        "Neither the account nor the tenant's words explain {}; correct the amount, or send it with override_reason",
+        unexplained.join(", ")
+    )
 }
 
 /// As every answer writes it.

@@ -5,7 +5,7 @@ mod given_up;
 mod results;
 
 use super::*;
-use crate::domain::Action;
+use crate::domain::{Action, Cents};
 use crate::engine::Next;
 use crate::events::{DeliverySuppressed, Neighbour, ReplySent};
 use crate::stages::testing::{

@@ -90,11 +90,15 @@ impl Text<'_> {
                 .answers_text_of
                 .unwrap_or(self.event.envelope.received_at),
             overridden: reply.overridden.as_ref(),
+            // Asked when it was released; amounts of a manager cannot change on the way.
+            unexplained: &[],
         };
         let conversation = case.conversation.as_ref();
         let standing = Standing {
             opted_out: case.opted_out,
             holds: &case.holds,
+            quiet: &case.quiet,
+            proven: case.proven,
             introduced: conversation.is_some_and(|c| c.introduced),
             last_inbound_at: conversation.and_then(|c| c.last_inbound_at),
             sent_last_hour: case.sent_last_hour,
@@ -348,6 +352,7 @@ impl Text<'_> {
                 workflow_id: Some(reply.workflow_id),
                 entered_by: None,
                 note: None,
+                proof: None,
                 at: self.now,
             })
             .emit(&revoked, &reply.conversation_id, reply.workflow_id)

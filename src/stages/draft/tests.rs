@@ -1,7 +1,7 @@
 use super::*;
-use crate::domain::{Action, Cents, Severity};
+use crate::domain::{Action, Cents, Severity, StepStatus};
 use crate::events::{EscalationRaised, ModelEscalation, PlanDetected};
-use crate::neighbours::model::{Understood, Unusable};
+use crate::neighbours::model::{ModelError, Understood, Unusable};
 use crate::rules::plan::Status;
 use crate::rules::routing::{Doubts, Route, route};
 use crate::stages::testing::{
@@ -45,15 +45,29 @@ fn completion(reply: &str, rating: Option<f64>) -> Completion {
             escalation: None,
         },
         model: "gpt-4-turbo-2024".to_owned(),
+    }
+}
+
+/// An answer, or none, after two that were paid for.
+fn answered(answer: Result<Completion, ModelError>) -> Answered {
+    let bill = Bill {
+        answers: 2,
         tokens: Some((400, 60)),
         cost_micro_usd: Some(5_800),
-    }
+    };
+    Answered { answer, bill }
 }
 
 fn decide_in(conversation: Conversation, answer: Result<Completion, ModelError>) -> Decision {
     let stage = stage();
     let today = stage.planning.today(after(6));
-    let found = Found::of(answer, &ready().body, &stage.settings, today, after(4));
+    let found = Found::of(
+        answered(answer),
+        &ready().body,
+        &stage.settings,
+        today,
+        after(4),
+    );
     let decision = stage.decide(&ready(), &found, &case(conversation), after(6));
     assert_no_row_twice(&decision);
     decision
@@ -152,7 +166,7 @@ fn a_plan_in_the_tenants_text_is_not_lost_with_the_model() {
     let stage = stage();
     let today = stage.planning.today(after(6));
     let found = Found::of(
-        Err(transient()),
+        answered(Err(transient())),
         &event.body,
         &stage.settings,
         today,
@@ -226,6 +240,26 @@ fn without_a_usable_answer_a_person_gets_the_text() {
 }
 
 #[test]
+fn what_was_paid_is_kept_also_when_nothing_came_of_it() {
+    let answers = [
+        Ok(completion("You owe $567.00.", Some(0.95))),
+        Ok(completion(&"a".repeat(1601), Some(0.95))),
+        Err(ModelError::Unusable(Unusable::CutOff)),
+    ];
+    for answer in answers {
+        let decision = decide(answer);
+        let steps = testing::rows::<Step>(&decision);
+        let drafted = steps
+            .iter()
+            .find(|s| s.name == StepName::AiResponseGenerated);
+        let paid = drafted.and_then(|s| s.data.as_ref()).expect("facts");
+        assert_eq!(paid["cost_micro_usd"], 5_800);
+        assert_eq!(paid["tokens"], json!([400, 60]));
+        assert_eq!(paid["answers"], 2);
+    }
+}
+
+#[test]
 fn a_reply_too_long_for_a_text_is_not_used() {
     // Characters, not bytes: the agent counts those.
     let longest = decide(Ok(completion(&"é".repeat(1600), Some(0.95))));
@@ -269,10 +303,15 @@ fn a_rating_of_nothing_stays_nothing() {
 #[test]
 fn the_draft_of_a_replaced_or_closed_turn_is_dropped() {
     for conversation in [open(2, 4), quiet(1)] {
-        let good = Ok(completion("Hi", Some(0.95)));
-        assert_nothing(&decide_in(conversation.clone(), good));
-        let bad = Err(transient());
-        assert_nothing(&decide_in(conversation, bad));
+        for answer in [Ok(completion("Hi", Some(0.95))), Err(transient())] {
+            let mut decision = decide_in(conversation.clone(), answer);
+            let step = row::<Step>(&decision);
+            assert_eq!(step.status, StepStatus::Skipped);
+            let paid = step.data.as_ref().expect("facts");
+            assert_eq!(paid["cost_micro_usd"], 5_800, "overtaken, but paid for");
+            decision.changes.clear();
+            assert_nothing(&decision);
+        }
     }
 }
 
@@ -294,4 +333,25 @@ fn a_turn_that_is_given_up_is_closed_only_while_its_workflow_carries_it() {
 #[test]
 fn what_began_no_workflow_closes_nothing_when_it_is_given_up() {
     assert_nothing(&stage().give_up(&ready(), "attempts_exhausted", after(9)));
+}
+
+#[test]
+fn without_a_model_nothing_is_drafted_and_nobody_is_bothered() {
+    use crate::domain::HoldKind;
+    let found = Found::without_a_model(after(4));
+    let held = Case {
+        holds: vec![HoldKind::Manual],
+        ..case(open(1, 1))
+    };
+    let decision = stage().decide(&ready(), &found, &held, after(6));
+    assert!(decision.emits.is_empty(), "{:?}", decision.subjects());
+    assert_eq!(
+        row::<WorkflowUpdate>(&decision).action,
+        Some(Action::Suppressed)
+    );
+    assert_eq!(told(&decision), [workflow(1)]);
+    // Lifted between the look and the decision: the message comes again, and then a model is asked.
+    let lifted = stage().decide(&ready(), &found, &case(open(1, 1)), after(6));
+    assert!(lifted.changes.is_empty() && lifted.emits.is_empty());
+    assert!(matches!(lifted.next, crate::engine::Next::Later { .. }));
 }

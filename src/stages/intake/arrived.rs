@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 
 use super::heard::Heard;
-use super::stopped::suppressed;
 use super::{Event, content_key};
 use crate::domain::{
     Action, ConversationId, EscalationType, OpenText, Outcome, StepName, WorkflowId,
@@ -13,6 +12,7 @@ use crate::engine::{Decision, Reply};
 use crate::events::{ApprovalSuperseded, SmsReceived, Turn, TurnOpened};
 use crate::rules::gate::Gate;
 use crate::stages::handover::{Handover, HandoverSettings};
+use crate::stages::silence::suppressed;
 use crate::store::Case;
 use crate::store::conversations::{Conversation, ConversationUpdate};
 use crate::store::drafts::DraftUpdate;

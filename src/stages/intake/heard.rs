@@ -1,7 +1,7 @@
 //! What matters about a text at once, out of everything the reader finds in it.
 
-use crate::domain::{EscalationType, HoldKind, Language, PlanOffer};
-use crate::reading::{Keyword, Reading, Trigger};
+use crate::domain::{EscalationType, HoldKind, Language, PlanOffer, Quiet};
+use crate::reading::{self, Keyword, Reading, Trigger, TriggerHit};
 use crate::rules::content;
 
 /// What acts in the moment a text arrives.
@@ -11,6 +11,12 @@ pub struct Heard {
     pub opt_out: Option<OptOut>,
     /// The sender wants to be left alone altogether, or refuses to pay (`rules.md` R16).
     pub cease: bool,
+    /// Perhaps the sender does not want texts (`rules.md` R2).
+    pub doubt: bool,
+    /// The code of a matter that no machine answers (`rules.md` R23, R24).
+    pub matter: Option<&'static str>,
+    /// When the sender does not want texts (`rules.md` R10).
+    pub times: Option<Times>,
     /// The text is HELP or START and nothing else.
     pub keyword: Option<Asked>,
     /// What the sender writes in, as far as we have words of our own in it.
@@ -19,6 +25,15 @@ pub struct Heard {
     pub triggers: Vec<EscalationType>,
     /// Recurring payments the sender offers.
     pub plan: Option<PlanOffer>,
+}
+
+/// When the sender does not want texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// Not then.
+    pub quiet: Vec<Quiet>,
+    /// A person has to ask.
+    pub unclear: bool,
 }
 
 /// How an opt-out was said.
@@ -106,6 +121,8 @@ impl Heard {
     pub fn changes_what_may_be_texted(&self) -> bool {
         self.opt_out.is_some()
             || self.cease
+            || self.doubt
+            || self.times.is_some()
             || self.keyword == Some(Asked::Start)
             || self.holds().next().is_some()
     }
@@ -114,17 +131,40 @@ impl Heard {
     pub fn holds(&self) -> impl Iterator<Item = (HoldKind, EscalationType)> + '_ {
         let causes =
             |trigger: &EscalationType| HoldKind::caused_by(*trigger).map(|h| (h, *trigger));
-        self.triggers.iter().filter_map(causes)
+        let crisis = self
+            .is_crisis()
+            .then_some((HoldKind::Crisis, EscalationType::Manual));
+        self.triggers.iter().filter_map(causes).chain(crisis)
+    }
+
+    /// Violence at home, a death, a minor and their like hold the tenant; repairs are answered by a
+    /// person and hold nothing.
+    fn is_crisis(&self) -> bool {
+        self.matter
+            .is_some_and(|code| !matches!(code, "habitability" | "withholding"))
     }
 
     /// Picks it out of a reading.
     pub fn in_text(text: &str, reading: &Reading) -> Self {
+        let hours = reading::contact_times(text).filter(|_| reading.keyword.is_none());
+        let asked = |hit: &&TriggerHit| hit.trigger == Trigger::OptOut;
+        let wording = reading.triggers.iter().find(asked);
+        // "Stop texting me while I work" ends the texts of those hours and no others. Where the hours
+        // cannot be told at all, the opt-out stands.
+        let only_then = wording.zip(hours.as_ref()).is_some_and(|(hit, hours)| {
+            let same = hit.span.start < hours.span.end && hours.span.start < hit.span.end;
+            same && !hours.quiet.is_empty()
+        });
         let opt_out = match reading.keyword {
             Some(Keyword::Stop) => Some(OptOut::Keyword),
-            _ if reading.has(Trigger::OptOut) => Some(OptOut::Wording),
+            _ if wording.is_some() && !only_then => Some(OptOut::Wording),
             _ => None,
         };
-        let names = reading.triggers.iter().map(|hit| hit.trigger.as_str());
+        let names = reading
+            .triggers
+            .iter()
+            .filter(|hit| !(only_then && hit.trigger == Trigger::OptOut))
+            .map(|hit| hit.trigger.as_str());
         let mut triggers: Vec<_> = names.filter_map(EscalationType::parse).collect();
         triggers.sort_unstable();
         let plan = reading.plan.as_ref().map(|offer| PlanOffer {
@@ -144,6 +184,15 @@ impl Heard {
                 Some(Keyword::Stop) | None => None,
             },
             language: Language::parse(reading.language.code).unwrap_or_default(),
+            doubt: opt_out.is_none()
+                && reading.keyword.is_none()
+                && hours.is_none()
+                && reading::may_be_opt_out(text),
+            matter: reading::sensitive_matter(text).filter(|_| reading.keyword.is_none()),
+            times: hours.map(|hours| Times {
+                quiet: hours.quiet,
+                unclear: hours.unclear,
+            }),
             opt_out,
             triggers,
             plan,
@@ -180,6 +229,24 @@ mod tests {
         );
         assert_eq!(heard("I can't stop by today").opt_out, None);
         assert_eq!(heard("can you cancel my appointment").opt_out, None);
+    }
+
+    #[test]
+    fn a_wish_about_calls_restricts_no_texts() {
+        for text in [
+            "stop calling me, just text me",
+            "please don't call me, text me instead",
+            "no me llamen, mejor escríbanme",
+            "stop emailing me, texts are fine",
+        ] {
+            let heard = heard(text);
+            assert_eq!(
+                (heard.opt_out, heard.cease, heard.doubt),
+                (None, false, false),
+                "{text}"
+            );
+            assert_eq!(heard.times, None, "{text}");
+        }
     }
 
     #[test]

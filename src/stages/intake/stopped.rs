@@ -1,19 +1,16 @@
 //! Texts that get no drafted answer: opt-outs and their end, HELP, holds, calls for help.
 
-use chrono::{DateTime, Utc};
-
 use super::arrived::Arrived;
 use super::heard::OptOut;
 use crate::domain::{
-    Action, DeliveryId, DeliveryKind, EscalationType, HoldId, HoldKind, Outcome, StepName,
-    TenantId, WorkflowId, WorkflowStatus,
+    Action, DeliveryId, DeliveryKind, EscalationType, HoldId, HoldKind, StepName, TenantId,
+    WorkflowStatus,
 };
 use crate::engine::{Decision, Reply};
 use crate::events::{ConsentGranted, ConsentRevoked, HoldPlaced, ReplyApproved};
 use crate::rules::gate::OptOutConfirmation;
-use crate::rules::routing::handing_over;
+use crate::stages::silence::suppressed;
 use crate::store::consents::ConsentChange;
-use crate::store::conversations::ConversationUpdate;
 use crate::store::holds::NewHold;
 use crate::store::workflows::WorkflowUpdate;
 
@@ -94,6 +91,7 @@ impl Arrived<'_> {
             workflow_id: Some(self.workflow()),
             entered_by: None,
             note: None,
+            proof: None,
             at: self.event.envelope.received_at,
         }
     }
@@ -114,6 +112,7 @@ impl Arrived<'_> {
             workflow_id: Some(self.workflow()),
             source: "keyword".to_owned(),
             entered_by: None,
+            proven: false,
             granted_at: self.event.envelope.received_at,
         };
         self.beside_the_turn()
@@ -190,11 +189,16 @@ impl Arrived<'_> {
     }
 
     fn hold(&self, kind: HoldKind, trigger: EscalationType) -> Decision {
-        let id = HoldId(self.event.envelope.id.row(kind.as_str()));
         let reason = match kind {
             HoldKind::Cease => "The tenant wants no contact, or refuses to pay.",
+            HoldKind::Crisis => "The text is about a matter that only a person answers.",
             _ => trigger.default_reason(),
         };
+        self.hold_because(kind, reason)
+    }
+
+    pub(super) fn hold_because(&self, kind: HoldKind, reason: &str) -> Decision {
+        let id = HoldId(self.event.envelope.id.row(kind.as_str()));
         // It stands already; the text that caused it is the one to read.
         if self.case.holds.contains(&kind) {
             return Decision::nothing("held for that before");
@@ -228,23 +232,10 @@ impl Arrived<'_> {
 
     /// "I refuse to pay" without a word about texts: a person reads it, and no machine answers (R16).
     pub(super) fn cease(&self) -> Decision {
-        // Often it is a dispute as well, and then that is what a person reads first.
-        let kind = handing_over(self.heard.triggers.iter().copied());
-        let mut handover = self.handing_over(kind.unwrap_or(EscalationType::Manual));
-        if kind.is_none() {
-            handover.reason = "The tenant refuses to pay or wants no contact.".to_owned();
-        }
-        self.stored()
-            .change(ConversationUpdate {
-                open_turn: Some((self.next_turn(), self.workflow())),
-                close_turn: true,
-                ..self.conversation_update()
-            })
-            .and(self.replace_open_turn(self.workflow()))
-            .and(self.holds())
-            .and(handover.raise(self.handover, self.now))
-            .change(self.escalated(&handover))
-            .reply(Reply::Workflow(self.workflow()))
+        self.to_a_person(
+            EscalationType::Manual,
+            "The tenant refuses to pay or wants no contact.",
+        )
     }
 
     /// A person is told at once, the fixed words go out at any hour, and no model is asked (R22).
@@ -262,15 +253,5 @@ impl Arrived<'_> {
             return decision;
         }
         decision.and(self.fixed(DeliveryKind::Crisis))
-    }
-}
-
-pub(super) fn suppressed(workflow: WorkflowId, now: DateTime<Utc>) -> WorkflowUpdate {
-    WorkflowUpdate {
-        status: Some(WorkflowStatus::Completed),
-        action: Some(Action::Suppressed),
-        outcome: Some(Outcome::Suppressed),
-        ended: true,
-        ..WorkflowUpdate::of(workflow, now)
     }
 }

@@ -1,6 +1,7 @@
 mod arrivals;
 mod refusal;
 mod stopped;
+mod times;
 mod turns;
 
 use super::heard::OptOut;

@@ -2,28 +2,32 @@
 
 mod happenings;
 mod rows;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-use crate::domain::{ConversationId, DeliveryId, DeliveryKind, EventId, HoldKind, OpenText};
+use crate::domain::{
+    ConversationId, DeliveryId, DeliveryKind, EventId, HoldKind, Language, OpenText,
+};
 use crate::engine::{Effect, EffectResult, Incoming, Next, Stage};
 use crate::events::{
     ApprovalDecided, ConsentEntered, DecisionAction, Direction, HoldRequested, LiftRequested,
-    ReplyApproved, SmsReceived,
+    OptInProof, ReplyApproved, SmsReceived, WindowEntered, WindowLiftRequested,
 };
 use crate::neighbours::sms_agent::{LookResult, SendResult};
 use crate::rules::gate::{Permit, introduces};
 use crate::stages::decide::{self, Decide};
 use crate::stages::deliver::{Balance, Deliver, DeliverSettings, Release};
 use crate::stages::intake::{self, Intake, IntakeSettings};
-use crate::stages::ledger::{Entry, Ledger};
+use crate::stages::ledger::{self, Entry, Ledger};
 use crate::stages::route::Route;
 use crate::stages::testing::{
     self, after, assert_no_row_twice, incoming, open_text, phone, reply_drafted, tenant_id, turn,
 };
 use crate::store::Case;
+use crate::store::contact_windows::ContactWindow;
 use crate::store::conversations::Conversation;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::drafts::Draft;
@@ -60,8 +64,11 @@ pub(super) struct World {
     events: u32,
     rooms: Vec<Room>,
     opted_out: bool,
+    /// There is a proof of an opt-in.
+    proven: bool,
     opt_outs: usize,
     holds: Vec<Hold>,
+    windows: Vec<ContactWindow>,
     drafts: Vec<Draft>,
     texts: BTreeMap<DeliveryId, Text>,
     /// Messages that `deliver` has not handled.
@@ -103,6 +110,7 @@ impl World {
             row: Conversation {
                 id: ConversationId::parse(name).expect("an id"),
                 introduced: false,
+                last_inbound_at: None,
                 ..testing::quiet(0)
             },
             texts: Vec::new(),
@@ -114,8 +122,10 @@ impl World {
             // Two conversations of one number: what is said in one holds in the other.
             rooms: vec![room("c1"), room("c2")],
             opted_out: false,
+            proven: false,
             opt_outs: 0,
             holds: Vec::new(),
+            windows: Vec::new(),
             drafts: Vec::new(),
             texts: BTreeMap::new(),
             stream: Vec::new(),
@@ -154,6 +164,9 @@ impl World {
             conversation: Some(row.clone()),
             opted_out: self.opted_out,
             holds: self.held_by(),
+            quiet: self.quiet(),
+            proven: self.proven,
+            started_last_week: self.started_last_week(),
             open_texts: if row.turn_open {
                 texts.clone()
             } else {
@@ -255,6 +268,8 @@ impl World {
         let event = self.event(command);
         let stage = Decide {
             fresh: chrono::TimeDelta::hours(1),
+            checks: testing::checks(),
+            planning: testing::planning(),
             handover: testing::handover(),
             gate: gate(),
         };
@@ -376,8 +391,21 @@ impl World {
         if !kind.is_fixed() {
             let hour = self.now.with_timezone(&chrono_tz::America::New_York).hour();
             assert!((8..21).contains(&hour), "a text at {hour}");
+            // R10: by the clock of the number's own zone, as the tenant said it.
+            let local = self
+                .now
+                .with_timezone(&chrono_tz::America::New_York)
+                .naive_local();
+            for quiet in self.quiet() {
+                assert!(!quiet.covers(local), "a text in {quiet} at {local}");
+            }
             let room = &self.rooms[self.room_of(&reply.conversation_id)].row;
             assert!(room.introduced || introduces(permit.text()), "who are we?");
+        }
+        // R31, R11: nothing is begun without proof, and no third time within seven days.
+        if kind.is_started() || !kind.is_fixed() && self.nobody_wrote_in(&reply.conversation_id) {
+            assert!(self.proven, "begun without proof: {}", kind.as_str());
+            assert!(self.started_last_week() < 2, "a third text of ours");
         }
         let attempts = self
             .texts

@@ -5,6 +5,7 @@ use crate::engine::{Decision, Next, Reply};
 use crate::store::Change;
 use crate::store::audit::Audit;
 use crate::store::consents::ConsentChange;
+use crate::store::contact_windows::{LiftedContactWindow, NewContactWindow};
 use crate::store::conversations::ConversationUpdate;
 use crate::store::dead_letters::LetterUpdate;
 use crate::store::deliveries::{DeliveryUpdate, NewDelivery};
@@ -43,7 +44,8 @@ rows! {
     NewDelivery(NewDelivery), DeliveryUpdate(DeliveryUpdate), Notification(SentNotification),
     NewHold(NewHold), LiftedHold(LiftedHold), GateDecision(GateDecision),
     Step(Step), Plan(PlanSeen), EscalationUpdate(EscalationUpdate), LetterUpdate(LetterUpdate),
-    Reminded(Reminded), Claim(Claim),
+    Reminded(Reminded), Claim(Claim), NewContactWindow(NewContactWindow),
+    LiftedContactWindow(LiftedContactWindow),
 }
 
 /// All changed rows of a kind.

@@ -117,6 +117,8 @@ async fn load_consents(
         let standing = standing.unwrap_or_default();
         case.opted_out = standing.opted_out;
         case.holds = standing.holds;
+        case.quiet = standing.quiet;
+        case.proven = standing.proven;
         case.sent_last_hour = standing.sent_last_hour;
         case.started_last_week = standing.started_last_week;
     }

@@ -161,3 +161,69 @@ fn a_release_that_went_stale_is_not_released_again() {
     let details = refused(&decide(insisting, &overtaken(stale))).1;
     assert_eq!(details["reason"], "superseded");
 }
+
+#[test]
+fn an_amount_of_a_manager_s_own_is_compared_like_the_model_s() {
+    let own = |text: &str, reason: Option<&str>| {
+        let command = ApprovalDecided {
+            modified_text: Some(text.to_owned()),
+            override_reason: reason.map(str::to_owned),
+            ..command(DecisionAction::Modify)
+        };
+        decide(command, &with_draft(stored_draft("pending")))
+    };
+    let wrong = own("You owe $657.00, Maria.", None);
+    let details = told(&wrong);
+    assert_eq!(
+        (
+            details["reason"].as_str(),
+            &details["rule_ids"],
+            &details["figures"]
+        ),
+        (Some("rule_refused"), &json!(["R17"]), &json!(["$657.00"]))
+    );
+    let [Reply::Ready { body, .. }] = &wrong.replies[..] else {
+        panic!("{:?}", wrong.replies)
+    };
+    let sentence = body["detail"].as_str().expect("a sentence");
+    assert!(
+        sentence.contains("$657.00") && sentence.contains("override_reason"),
+        "{sentence}"
+    );
+    for right in [
+        "You owe $567.00, Maria.",
+        "Please call us at 860-555-0143 or stop by unit 4 before 5 pm.",
+        "Plans run from $25 a week for at most 12 weeks.",
+        "Thanks Maria, see you on December 4!",
+    ] {
+        assert!(
+            own(right, None).emitted::<ReplyApproved>().is_some(),
+            "{right}"
+        );
+    }
+    let agreed = own(
+        "You owe $657.00, Maria.",
+        Some("The ledger was corrected today"),
+    );
+    let released = agreed.emitted::<ReplyApproved>().expect("released");
+    assert_eq!(
+        released.overridden.expect("kept").reason,
+        "The ledger was corrected today"
+    );
+}
+
+#[test]
+fn a_draft_whose_amount_failed_its_check_needs_a_reason_too() {
+    let flagged = Draft {
+        ai_response: "You owe $657.00.".to_owned(),
+        checks: vec![crate::domain::Finding::failed(
+            "amounts", 0.6, "role", "wrong",
+        )],
+        ..stored_draft("pending")
+    };
+    let details = told(&decide(
+        command(DecisionAction::Approve),
+        &with_draft(flagged),
+    ));
+    assert_eq!(details["figures"], json!(["$657.00"]));
+}

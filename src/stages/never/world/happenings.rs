@@ -48,6 +48,75 @@ impl World {
         self.stream.push(event);
     }
 
+    /// A text that answers nothing, as a stage that begins texts would release it; or one that calls
+    /// itself a reply.
+    pub(in crate::stages::never) fn remind(&mut self, room: usize, as_reply: bool) {
+        let kind = if as_reply {
+            DeliveryKind::Approved
+        } else {
+            DeliveryKind::Reminder
+        };
+        let conversation = self.rooms[room].row.clone();
+        let words = "Your rent is due on Friday.";
+        let text = gate()
+            .worded(words, DeliveryKind::Reminder, false, Language::English)
+            .expect("short");
+        let reply = ReplyApproved {
+            delivery_id: DeliveryId(uuid::Uuid::from_u128(
+                0xBE61 + u128::from(self.events) * 7919,
+            )),
+            draft_id: None,
+            workflow_id: testing::workflow(900 + self.events),
+            conversation_id: conversation.id.clone(),
+            turn: conversation.turn,
+            phone_number: phone(),
+            tenant_id: Some(tenant_id()),
+            text,
+            kind,
+            released_by: None,
+            newest_known_message: 0,
+            override_superseded: false,
+            property: None,
+            balance: None,
+            overridden: None,
+            answers_text_of: None,
+        };
+        // A reply belongs to a turn; without one only a conversation in which nobody wrote is of use.
+        if as_reply && conversation.last_inbound_at.is_some() {
+            return;
+        }
+        let event = self.event(Release {
+            woken: false,
+            reply,
+        });
+        self.stream.push(event);
+    }
+
+    /// Everything in memory is gone. What the stream has comes again, the newest first and as it was
+    /// written; messages whose acknowledgement was lost come again too; a wake-up that was not said yet
+    /// is said by the next one who looks.
+    pub(in crate::stages::never) fn restart(&mut self) {
+        let held = |event: &Incoming<Release>| {
+            let text = self.texts.get(&event.body.reply.delivery_id);
+            text.is_some_and(|text| text.row.status == DeliveryStatus::Held)
+        };
+        let mut again: Vec<Incoming<Release>> = Vec::new();
+        for event in self.stream.iter().rev() {
+            if event.body.woken && held(event) {
+                continue;
+            }
+            let written = serde_json::to_value(&event.body.reply).expect("a body");
+            let mut event = event.clone();
+            event.body.reply = serde_json::from_value(written).expect("the same body");
+            event.envelope.delivered += 1;
+            again.push(event);
+        }
+        self.stream = again;
+        for back in 1..=3usize.min(self.handled.len()) {
+            self.redeliver(self.handled.len() - back);
+        }
+    }
+
     pub(in crate::stages::never) fn wake(&mut self, balance_changed: bool) {
         self.balance_changed = balance_changed;
         let due: Vec<(DateTime<Utc>, ReplyApproved)> = self
@@ -69,15 +138,23 @@ impl World {
         }
     }
 
-    pub(in crate::stages::never) fn enter_consent(&mut self, opted_out: bool) {
+    pub(in crate::stages::never) fn enter_consent(&mut self, opted_out: bool, with_proof: bool) {
+        let proof = OptInProof {
+            text_shown: "Text me about my rent".to_owned(),
+            method: "lease".to_owned(),
+            given_by: "Maria Rodriguez".to_owned(),
+            given_at: self.now,
+        };
+        let proof = Some(proof).filter(|_| !opted_out && with_proof);
         let entered = ConsentEntered {
             phone_number: phone(),
             opted_out,
             source: "manager".to_owned(),
             note: Some("on the phone".to_owned()),
+            proof,
             manager_id: None,
         };
-        self.ledger(Entry::Consent(entered), None);
+        self.ledger(Entry::Consent(entered), None::<Hold>, None);
     }
 
     pub(in crate::stages::never) fn hold(&mut self, kind: HoldKind) {
@@ -94,7 +171,7 @@ impl World {
             reason: "a letter".to_owned(),
             manager_id: None,
         };
-        self.ledger(Entry::Hold(asked), standing);
+        self.ledger(Entry::Hold(asked), None::<Hold>, standing);
     }
 
     pub(in crate::stages::never) fn lift(&mut self, which: usize) {
@@ -107,16 +184,42 @@ impl World {
             reason: "a second letter".to_owned(),
             manager_id: None,
         };
-        self.ledger(Entry::Lift(asked), Some(hold));
+        self.ledger(Entry::Lift(asked), Some(hold), None);
     }
 
-    fn ledger(&mut self, entry: Entry, found: Option<Hold>) {
+    pub(in crate::stages::never) fn enter_window(&mut self, quiet: &str) {
+        let entered = WindowEntered {
+            phone_number: phone(),
+            quiet: vec![quiet.parse().expect("hours")],
+            source: "voicemail".to_owned(),
+            note: None,
+            manager_id: None,
+        };
+        self.ledger(Entry::Window(entered), None::<Hold>, None);
+    }
+
+    pub(in crate::stages::never) fn lift_window(&mut self, which: usize) {
+        if self.windows.is_empty() {
+            return;
+        }
+        let window = self.windows[which % self.windows.len()].clone();
+        let asked = WindowLiftRequested {
+            contact_window_id: window.id.to_string(),
+            reason: "works from home now".to_owned(),
+            manager_id: None,
+        };
+        self.ledger(Entry::LiftWindow(asked), Some(window), None);
+    }
+
+    fn ledger(&mut self, entry: Entry, found: impl Into<ledger::Found>, standing: Option<Hold>) {
         let event = self.event(entry);
         let case = Case {
-            standing_hold: found.clone(),
+            standing_hold: standing,
+            quiet: self.quiet(),
             ..Case::default()
         };
-        let decision = Ledger.decide(&event, &found, &case, self.now);
+        let stage = Ledger { gate: gate() };
+        let decision = stage.decide(&event, &found.into(), &case, self.now);
         self.apply(&decision);
     }
 

@@ -6,6 +6,7 @@ use crate::events::{Event as _, ReplyApproved};
 use crate::stages::deliver::Release;
 use crate::stages::testing::{self, stored_draft};
 use crate::store::Change;
+use crate::store::contact_windows::ContactWindow;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::drafts::Draft;
 use crate::store::holds::Hold;
@@ -54,6 +55,7 @@ impl World {
             Change::Consent(change) => {
                 self.opt_outs += usize::from(change.opted_out && !self.opted_out);
                 self.opted_out = change.opted_out;
+                self.proven = !change.opted_out && (self.proven || change.proof.is_some());
                 if change.opted_out {
                     for draft in self.drafts.iter_mut().filter(|d| d.is_pending()) {
                         draft.status = "suppressed".to_owned();
@@ -85,6 +87,30 @@ impl World {
                     .find(|h| h.id == lifted.id)
                     .expect("a hold");
                 hold.lifted = Some((lifted.by.clone(), lifted.reason.clone(), lifted.at));
+            }
+            Change::NewContactWindow(new) => self.windows.push(ContactWindow {
+                id: new.id,
+                phone: new.phone.clone(),
+                quiet: new.quiet.clone(),
+                source: new.source.to_owned(),
+                conversation_id: None,
+                text_id: None,
+                note: new.note.clone(),
+                set_by: new.by.clone(),
+                set_at: new.at,
+                lifted: None,
+            }),
+            Change::LiftedContactWindow(lifted) => {
+                let window = self.windows.iter_mut().find(|w| w.id == lifted.id);
+                let window = window.expect("a window");
+                window.lifted = Some((lifted.by.clone(), lifted.reason.clone(), lifted.at));
+                let held = self
+                    .texts
+                    .values_mut()
+                    .filter(|t| t.row.status == DeliveryStatus::Held);
+                for text in held {
+                    text.row.not_before = text.row.not_before.min(Some(lifted.at));
+                }
             }
             Change::NewDraft(new) => {
                 let turn = &new.drafted.turn;

@@ -1,0 +1,264 @@
+//! Weekly amounts: offered, proposed or derived from a length, and nothing else.
+
+use super::vouched::{self, role};
+use super::{Draft, Grounds};
+use crate::domain::Cents;
+use crate::reading::statements::{Stated, Statement};
+
+/// The period right after or before an amount: payments in so many weeks.
+pub(super) fn period_beside(draft: &Draft<'_>, figure: &Statement) -> Option<(i64, i64)> {
+    draft.said.figures.iter().find_map(|f| match f.what {
+        Stated::Period { payments, weeks } if f.sentence == figure.sentence => {
+            let gap = if f.span.start >= figure.span.end {
+                draft.reply.get(figure.span.end..f.span.start)
+            } else {
+                None
+            };
+            gap.is_some_and(|g| g.trim().is_empty())
+                .then_some((payments, weeks))
+        }
+        _ => None,
+    })
+}
+
+pub(super) fn wrong_weekly(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> Option<(&'static str, &'static str)> {
+    let period = period_beside(draft, figure).unwrap_or((1, 1));
+    // "Wednesday the 1st and Wednesday the 15th, $465 each time": single payments the tenant named.
+    let single =
+        period_beside(draft, figure).is_none() && grounds.own_amounts().any(|a| a == amount);
+    let days = |s: &crate::reading::statements::Statements| {
+        s.figures
+            .iter()
+            .filter(|f| matches!(f.what, Stated::Date { .. }))
+            .count()
+            > 1
+    };
+    if single && grounds.offers.is_empty() && grounds.asked.iter().any(days) {
+        return None;
+    }
+    // "What could you put toward the $1,600 each week?"
+    let asked = draft.said.questions.contains(&figure.sentence);
+    if asked && grounds.debt() == Some(amount) && is_toward(draft, figure) {
+        return None;
+    }
+    if period != (1, 1) {
+        // Another rhythm is only repeated, never proposed: the plan rules count weeks.
+        let same = |s: &crate::reading::statements::Statements| {
+            s.figures.windows(2).any(|pair| match pair {
+                [a, b] => {
+                    matches!(a.what, Stated::Money { amount: own, .. } if own == amount)
+                        && matches!(b.what, Stated::Period { payments, weeks } if (payments, weeks) == period)
+                }
+                _ => false,
+            }) || s.figures.windows(2).any(|pair| match pair {
+                // "biweekly 100"
+                [a, b] => {
+                    matches!(a.what, Stated::Period { payments, weeks } if (payments, weeks) == period)
+                        && matches!(b.what, Stated::Money { amount: own, .. } if own == amount)
+                }
+                _ => false,
+            })
+        };
+        let converted = amount
+            .checked_mul(period.0)
+            .and_then(|total| total.divided_by(period.1))
+            .is_some_and(|weekly| grounds.offers.iter().any(|o| o.weekly == weekly));
+        let weekly = amount
+            .checked_mul(period.0)
+            .and_then(|total| total.divided_by(period.1))
+            .unwrap_or_default();
+        let lengths = vouched::lengths_of(draft, figure);
+        let finishes = lengths
+            .iter()
+            .any(|n| vouched::is_pair(grounds, weekly, *n))
+            || vouched::finishes(draft, grounds, figure, amount);
+        if !lengths.is_empty()
+            && !finishes
+            && !shortfall_said(draft, figure, weekly, &lengths, grounds)
+            && lengths
+                .iter()
+                .any(|n| !grounds.own.iter().any(|s| counts(s, *n)))
+        {
+            return Some(("period", "an amount and a length that do not fit"));
+        }
+        return (!grounds.own.iter().any(same) && !converted)
+            .then_some(("period", "an amount for a period that nobody offered"));
+    }
+    if converts_wrongly(draft, figure) {
+        return Some((
+            "converted",
+            "two rhythms of payment that do not come to the same",
+        ));
+    }
+    let minimum = amount == grounds.settings.plans.min_weekly && role(draft, figure, "minimum");
+    if minimum {
+        return None;
+    }
+    let asks = draft.said.questions.contains(&figure.sentence);
+    let proposes = asks || role(draft, figure, "instead");
+    let offered = grounds.offers.iter().any(|o| o.weekly == amount);
+    if role(draft, figure, "attributed") && !offered && !grounds.own_amounts().any(|a| a == amount)
+    {
+        return Some(("attributed", "a weekly amount the tenant did not name"));
+    }
+    if !offered && !grounds.offers.is_empty() && !proposes {
+        return Some(("replaced", "a weekly amount in place of the offered one"));
+    }
+    if !offered
+        && !asks
+        && demands(draft, figure)
+        && grounds.offers.iter().any(|o| grounds.admits(*o))
+    {
+        return Some((
+            "replaced",
+            "asks for more than an offer that the rules admit",
+        ));
+    }
+    let halves = grounds.debt().is_some_and(|debt| {
+        grounds.halves()
+            && (debt.divided_by(2) == Some(amount) || debt.divided_by_ceil(2) == Some(amount))
+    });
+    if halves && period_beside(draft, figure).is_none() {
+        return None;
+    }
+    if pairs_in_order(draft, grounds, figure) {
+        return None;
+    }
+    let lengths = vouched::lengths_of(draft, figure);
+    // The length may be a limit in the same sentence ("for up to 12 weeks").
+    let fine = if lengths.is_empty() {
+        vouched::is_weekly(draft, grounds, amount)
+    } else {
+        lengths
+            .iter()
+            .any(|n| vouched::is_pair(grounds, amount, *n))
+            || lengths
+                .iter()
+                .any(|n| vouched::is_all_but_last(draft, grounds, amount, *n))
+            || shortfall_said(draft, figure, amount, &lengths, grounds)
+            || lengths
+                .iter()
+                .all(|n| vouched::is_needed_but_long(draft, grounds, amount, *n))
+    };
+    (!fine).then_some((
+        "weekly",
+        "a weekly amount that no offer or plan rule explains",
+    ))
+}
+
+/// "We'd really need $150 a week".
+fn demands(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    words.windows(2).any(|w| {
+        matches!(w[0].as_str(), "we" | "wed" | "i" | "id" | "must" | "have")
+            && matches!(w[1].as_str(), "need" | "require" | "really" | "pay" | "to")
+    }) || words
+        .iter()
+        .any(|w| w.starts_with("necesitamos") || w.starts_with("requerimos"))
+}
+
+/// "$150 every two weeks is $100 a week".
+fn converts_wrongly(draft: &Draft<'_>, figure: &Statement) -> bool {
+    draft.said.named("equals").any(|p| {
+        let inside = |f: &&Statement| p.span.start <= f.span.start && f.span.end <= p.span.end;
+        if !inside(&figure) {
+            return false;
+        }
+        let figures: Vec<&Statement> = draft.said.figures.iter().filter(inside).collect();
+        let weekly: Vec<Cents> = figures
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [a, b] => match (a.what, b.what) {
+                    (Stated::Money { amount, .. }, Stated::Period { payments, weeks }) => {
+                        amount.checked_mul(payments)?.divided_by(weeks)
+                    }
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        weekly.iter().any(|w| Some(w) != weekly.first())
+    })
+}
+
+fn counts(said: &crate::reading::statements::Statements, n: i64) -> bool {
+    said.figures.iter().any(|f| vouched::weeks(f) == Some(n))
+}
+
+/// "Over 12 weeks that would be $900, which is less than the $1,800 owed": said to be too little.
+fn shortfall_said(
+    draft: &Draft<'_>,
+    figure: &Statement,
+    amount: Cents,
+    lengths: &[i64],
+    grounds: &Grounds<'_>,
+) -> bool {
+    let known = grounds.offers.iter().any(|o| o.weekly == amount);
+    let longest = i64::from(grounds.settings.plans.max_weeks);
+    let text = draft
+        .said
+        .sentences
+        .get(figure.sentence)
+        .and_then(|s| draft.reply.get(s.clone()))
+        .unwrap_or_default()
+        .to_lowercase();
+    let short = [
+        "less than",
+        "short",
+        "not cover",
+        "not be enough",
+        "n't cover",
+        "menos",
+        "no cubr",
+        "faltar",
+        "only",
+        "leaves",
+        "leaving",
+        "remain",
+        "quedan",
+        "faltan",
+    ];
+    let uncovered = text.contains("n't") && text.contains("cover")
+        || text.contains("no") && text.contains("cubr");
+    known && lengths.contains(&longest) && (uncovered || short.iter().any(|s| text.contains(s)))
+}
+
+/// "Toward the $1,600": what is to be paid off, not a payment.
+fn is_toward(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let near = words.iter().rev().take(3);
+    near.clone().any(|w| {
+        matches!(
+            w.as_str(),
+            "toward" | "towards" | "against" | "hacia" | "cubrir" | "cover" | "off"
+        )
+    })
+}
+
+/// "At 12 weeks it's $30, and at 10 weeks it's $36": as many lengths as amounts, each with its own.
+pub(super) fn pairs_in_order(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let inside = || {
+        draft
+            .said
+            .figures
+            .iter()
+            .filter(|f| f.sentence == figure.sentence)
+    };
+    let lengths: Vec<i64> = inside().filter_map(vouched::weeks).collect();
+    let balances = grounds.balances();
+    let amounts: Vec<Cents> = inside()
+        .filter_map(|f| match f.what {
+            Stated::Money { amount, .. } if !balances.contains(&amount) => Some(amount),
+            _ => None,
+        })
+        .collect();
+    let fits = |(amount, weeks): (&Cents, &i64)| vouched::is_pair(grounds, *amount, *weeks);
+    !lengths.is_empty() && lengths.len() == amounts.len() && amounts.iter().zip(&lengths).all(fits)
+}
