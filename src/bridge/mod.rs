@@ -16,6 +16,7 @@ mod escalations;
 mod feed;
 mod health;
 mod limits;
+mod metrics;
 mod plans;
 mod problem;
 mod query;
@@ -37,6 +38,7 @@ pub use auth::{AuthSettings, Tokens};
 pub use command::Waiting;
 pub use feed::{FeedSettings, Feeds};
 pub use limits::{LimitSettings, Limits};
+pub use metrics::Figures;
 pub use problem::ApiError;
 
 use crate::config::Env;
@@ -44,6 +46,7 @@ use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
 use crate::listener::ListenerSettings;
 use crate::neighbours::Circuit;
+use crate::ops::Watching;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::store::Db;
@@ -105,6 +108,10 @@ pub struct Bridge {
     pub limits: Limits,
     /// What is known about ourselves.
     pub health: Arc<Health>,
+    /// What is known about the neighbours and about what waits.
+    pub watching: Watching,
+    /// Figures computed a moment ago.
+    pub figures: Arc<Figures>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// The time.

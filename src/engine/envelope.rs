@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Names;
 use crate::domain::{Arrival, ConversationId, EventId, WorkflowId};
-use crate::events::Entry;
+use crate::events::{Entry, Stream};
 
 /// Everything about a message but its body.
 #[derive(Debug, Clone)]
@@ -23,6 +23,9 @@ pub struct Envelope {
     pub correlation_id: String,
     /// W3C trace context, handed on as it came.
     pub traceparent: Option<String>,
+    /// `ce-arrivedat`: when the text or command that caused it reached the stream. What comes from
+    /// outside has just arrived, whatever it says.
+    pub arrived_at: Option<DateTime<Utc>>,
     /// Where somebody waits for an answer, if they may.
     pub reply_subject: Option<String>,
     /// As the HTTP header of the same name.
@@ -108,6 +111,11 @@ impl Envelope {
             workflow: header("ce-workflowid").and_then(WorkflowId::parse),
             correlation_id: correlation.map_or_else(|| id.to_string(), str::to_owned),
             traceparent: header("traceparent").map(str::to_owned),
+            arrived_at: arrived_at(
+                header("ce-arrivedat"),
+                names.plain(subject),
+                origin.stored_at,
+            ),
             reply_subject: header("Reply-Subject")
                 .filter(|subject| names.may_reply_to(subject))
                 .map(str::to_owned),
@@ -135,6 +143,19 @@ impl Envelope {
         let known = Entry::of(&self.subject).map(|entry| entry.version);
         self.is_ours && self.schema_version > known
     }
+}
+
+fn arrived_at(
+    header: Option<&str>,
+    subject: &str,
+    stored_at: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let outside = Entry::of(subject).is_some_and(|entry| entry.stream == Stream::Inbound);
+    if outside {
+        return Some(stored_at);
+    }
+    let at = DateTime::parse_from_rfc3339(header?).ok()?;
+    Some(at.to_utc())
 }
 
 /// The form a correlation id must have to be taken over: `[A-Za-z0-9._:-]{1,128}`.

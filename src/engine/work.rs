@@ -12,6 +12,7 @@ use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{Instrument as _, Span};
 
 use super::answers::Answer;
 use super::committer::{Committed, Job};
@@ -25,6 +26,7 @@ use super::stage::{Stage, StageError};
 use super::{Envelope, Incoming};
 use crate::domain::Arrival;
 use crate::events::{Received, StageInput};
+use crate::ops::trace::{self, part};
 use crate::store::{attempts, handled};
 
 /// Deliveries that left no trace (neither a failure nor a wait is on record) after which a message
@@ -106,13 +108,17 @@ impl<S: Stage> Work<S> {
         };
         crash::point(S::NAME, Point::Taken);
         let started = std::time::Instant::now();
-        let leave = with_progress(&acker, self.progress_every, self.handle(parcel)).await;
+        let span = trace::message(S::NAME, &parcel.envelope);
+        let incoming = parcel.envelope.traceparent.clone();
+        let handled = with_progress(&acker, self.progress_every, self.handle(parcel));
+        let leave = trace::within(incoming.as_deref(), span.clone(), handled).await;
         let outcome = match &leave {
             Leave::Ack => "handled",
             Leave::Nak(_) => "later",
             Leave::Term => "parked",
             Leave::Silent => "interrupted",
         };
+        span.record("outcome", outcome);
         self.engine
             .metrics
             .stage_finished(S::NAME, outcome, started.elapsed());
@@ -238,25 +244,26 @@ impl<S: Stage> Work<S> {
                 None => return Walked::Leave(Leave::Silent),
             }
         }
-        let found = match self.stage.gather(event, &engine.io).await {
+        let gathered = self.stage.gather(event, &engine.io);
+        let found = match gathered.instrument(part!("gather")).await {
             Ok(found) => Arc::new(found),
             Err(StageError::Later { after, because }) => return Walked::Failed { after, because },
             Err(StageError::Never { reason, detail }) => return Walked::Never { reason, detail },
         };
         crash::point(S::NAME, Point::Gathered);
-        let mut committed = engine.committer.commit(self.job(event, &found, None)).await;
+        let mut committed = self.commit(self.job(event, &found, None)).await;
         loop {
             match committed {
                 Committed::Act(effect) => {
-                    let result =
-                        Arc::new(effects::perform(&effect, &engine.io, engine.clock.now()).await);
+                    let acted = effects::perform(&effect, &engine.io, engine.clock.now());
+                    let result = Arc::new(acted.instrument(part!("act")).await);
                     crash::point(S::NAME, Point::Acted);
-                    committed = engine
-                        .committer
-                        .commit(self.job(event, &found, Some(result)))
-                        .await;
+                    committed = self.commit(self.job(event, &found, Some(result))).await;
                 }
                 Committed::Done { emitted, answers } => {
+                    if event.envelope.workflow.is_none() {
+                        name_workflow(&emitted);
+                    }
                     for event in &emitted {
                         engine
                             .metrics
@@ -292,6 +299,11 @@ impl<S: Stage> Work<S> {
         }
     }
 
+    async fn commit(&self, job: Job) -> Committed {
+        let committing = self.engine.committer.commit(job);
+        committing.instrument(part!("commit")).await
+    }
+
     fn job(
         &self,
         event: &Arc<Incoming<S::In>>,
@@ -303,7 +315,9 @@ impl<S: Stage> Work<S> {
             event: event.envelope.id,
             stage: S::NAME,
             correlation_id: event.envelope.correlation_id.clone(),
-            traceparent: event.envelope.traceparent.clone(),
+            traceparent: trace::current(),
+            span: Span::current(),
+            arrived_at: event.envelope.arrived_at,
             needs: self.stage.needs(event, found),
             decide: Box::new(move |case, now| match &result {
                 None => stage.decide(&event_, &found_, case, now),
@@ -313,7 +327,8 @@ impl<S: Stage> Work<S> {
     }
 
     async fn publish(&self, emitted: &[handled::Kept], answers: Vec<Answer>) -> Walked {
-        let published = self.engine.publisher.publish(emitted).await;
+        let publishing = self.engine.publisher.publish(emitted);
+        let published = publishing.instrument(part!("publish")).await;
         crash::point(S::NAME, Point::Published);
         // The decision stands whatever became of the events: whoever waits may know.
         self.engine.publisher.answer(answers).await;
@@ -359,6 +374,14 @@ enum Walked {
         reason: &'static str,
         detail: String,
     },
+}
+
+/// A text has no workflow before it is stored; its log lines have from here on.
+fn name_workflow(emitted: &[handled::Kept]) {
+    let mut headers = emitted.iter().flat_map(|kept| &kept.headers);
+    if let Some((_, id)) = headers.find(|(name, _)| name == "ce-workflowid") {
+        Span::current().record("workflow_id", id);
+    }
 }
 
 fn headers_of(message: &async_nats::Message) -> Vec<(String, String)> {

@@ -113,6 +113,7 @@ pub fn asyncapi() -> Value {
                     "ce-dataschema": { "type": "string", "description": "urn:orchestrator:schema:<subject>:<version>" },
                     "ce-correlationid": { "type": "string", "description": "One id for everything a request causes." },
                     "ce-causationid": { "type": "string", "description": "The id of the event that led to this one." },
+                    "ce-arrivedat": { "type": "string", "format": "date-time", "description": "When the text or command that led to this reached the stream." },
                     "traceparent": { "type": "string", "description": "W3C trace context." },
                     "Idempotency-Key": { "type": "string", "description": "Inbound only: as the HTTP header of the same name." },
                     "Reply-Subject": { "type": "string", "description": "Inbound only: where the answer goes, under _INBOX. or the configured prefix; best effort, once." },

@@ -10,6 +10,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::breaker::Verdict;
 use super::circuit::{Circuit, CircuitOpen};
@@ -17,6 +18,7 @@ use super::connections::{Connections, Timeouts, Unread, is_dead_connection, read
 use crate::engine::Clock;
 use crate::events::Neighbour;
 use crate::ops::metrics::Metrics;
+use crate::ops::trace::{self, part};
 
 /// How a failed read is repeated while its message waits (`conflicts.md` C58).
 #[derive(Debug, Clone, Copy)]
@@ -168,6 +170,7 @@ impl Caller {
         correlation_id: &str,
     ) -> RequestBuilder {
         self.bare(client, method, path)
+            .headers(trace::headers())
             .header("X-Correlation-ID", correlation_id)
             // The SMS Agent logs this one (recorded).
             .header("X-Request-ID", correlation_id)
@@ -189,7 +192,10 @@ impl Caller {
 
     /// Reads JSON, repeating what may work a moment later.
     pub async fn get(&self, path: &str, correlation_id: &str) -> Result<Value, CallError> {
-        let once = || async { self.get_once(path, correlation_id).await };
+        let once = || {
+            let call = self.get_once(path, correlation_id);
+            call.instrument(self.call("read"))
+        };
         once.retry(self.parts.retry.pauses())
             .when(CallError::is_transient)
             .adjust(|error, pause| match error {
@@ -342,6 +348,12 @@ impl Caller {
             .with_label_values(&[name]);
         gauge.inc();
         Defer(Some(move || gauge.dec()))
+    }
+
+    /// The span of one call. Without the path, which may hold a phone number.
+    pub(super) fn call(&self, what: &'static str) -> tracing::Span {
+        let name = self.parts.circuit.name().as_str();
+        part!(what, otel.kind = "client", peer.service = name)
     }
 
     /// Counts a call's outcome.

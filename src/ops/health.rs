@@ -2,7 +2,7 @@
 //! for anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ pub struct Health {
     database: AtomicBool,
     migrated: AtomicBool,
     nats: AtomicBool,
+    /// Of the newest answer of Postgres.
+    database_micros: AtomicU64,
     topology: AtomicBool,
     probe_now: tokio::sync::Notify,
     stopping: CancellationToken,
@@ -35,6 +37,7 @@ impl Health {
             database: AtomicBool::new(false),
             migrated: AtomicBool::new(false),
             nats: AtomicBool::new(false),
+            database_micros: AtomicU64::new(0),
             topology: AtomicBool::new(false),
             probe_now: tokio::sync::Notify::new(),
             stopping,
@@ -59,6 +62,16 @@ impl Health {
     /// Postgres answered the last probe.
     pub fn database(&self) -> bool {
         self.database.load(Ordering::Relaxed)
+    }
+
+    /// How long Postgres took to answer the newest probe, its connection included.
+    pub fn database_took(&self) -> Duration {
+        Duration::from_micros(self.database_micros.load(Ordering::Relaxed))
+    }
+
+    /// The service is about to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
     }
 
     /// NATS is connected.
@@ -118,6 +131,7 @@ impl Health {
     }
 
     async fn probe(&self, pool: &Db, patience: &Patience, client: &async_nats::Client) {
+        let began = Instant::now();
         // No table yet is an answer: the database is there, the migrations are not.
         let applied = sqlx::raw_sql("select count(*) from _sqlx_migrations where success");
         // A pool with all connections in use is no sign of a dead one.
@@ -142,9 +156,11 @@ impl Health {
             Err(_) => (false, 0),
         };
         self.database.store(database, Ordering::Relaxed);
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.database_micros.store(micros, Ordering::Relaxed);
         if database {
-            self.migrated
-                .store(count >= crate::store::migrations(), Ordering::Relaxed);
+            let wanted = i64::try_from(crate::store::migrations().len()).unwrap_or(i64::MAX);
+            self.migrated.store(count >= wanted, Ordering::Relaxed);
         }
         let nats = client.connection_state() == async_nats::connection::State::Connected;
         self.nats.store(nats, Ordering::Relaxed);

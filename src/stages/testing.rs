@@ -97,6 +97,7 @@ pub(super) fn incoming<T>(number: u32, body: T) -> Incoming<T> {
             workflow: None,
             correlation_id: format!("correlation-{number}"),
             traceparent: None,
+            arrived_at: None,
             reply_subject: Some(inbox(number)),
             idempotency_key: None,
             respond_async: false,
@@ -293,6 +294,7 @@ pub(super) fn stored_draft(status: &str) -> Draft {
         superseded_by: None,
         expires_at: None,
         claimed: None,
+        traceparent: None,
         created_at: after(5),
         updated_at: after(5),
     }

@@ -67,6 +67,11 @@ impl Db {
         &self.pool
     }
 
+    /// Connections that are open: all, and those in use by nobody.
+    pub fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -81,6 +86,11 @@ impl Tx<'_> {
     /// Commits.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.0.inner.commit().await
+    }
+
+    /// Takes everything back, and waits until it is.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.0.inner.rollback().await
     }
 }
 

@@ -354,13 +354,16 @@ pub struct Due {
     pub not_before: DateTime<Utc>,
     /// The release, word for word.
     pub released: Value,
+    /// The trace its draft was written in.
+    pub traceparent: Option<String>,
 }
 
 /// Held texts that may be asked for again, the longest due first.
 pub async fn due(pool: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
     let rows = sqlx::query(
-        "select id, not_before, released from deliveries
-         where status = 'held' and not_before <= $1 order by not_before limit $2",
+        "select d.id, d.not_before, d.released, q.traceparent
+         from deliveries d left join ai_response_queue q on q.id = d.response_queue_id
+         where d.status = 'held' and d.not_before <= $1 order by d.not_before limit $2",
     )
     .bind(now)
     .bind(limit)
@@ -372,6 +375,7 @@ pub async fn due(pool: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, 
                 id: DeliveryId(row.try_get("id")?),
                 not_before: row.try_get("not_before")?,
                 released: row.try_get("released")?,
+                traceparent: row.try_get("traceparent")?,
             })
         })
         .collect()

@@ -6,6 +6,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod backlog;
 pub mod case;
 pub mod change;
 pub mod consents;
@@ -17,15 +18,19 @@ pub mod deliveries;
 pub mod drafts;
 pub mod epochs;
 pub mod escalations;
+pub mod export;
 pub mod gate_decisions;
 pub mod handled;
 pub mod holds;
+pub mod metrics;
+pub mod neighbour_checks;
 pub mod notifications;
 pub mod patience;
 pub mod plans;
 pub mod pool;
 pub mod relay_cursors;
 pub mod relay_queue;
+pub mod retention;
 pub mod steps;
 pub mod texts;
 pub mod timeline;

@@ -13,9 +13,9 @@ use super::patience::Patience;
 /// The migrations, embedded: the binary brings its own schema.
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// How many migrations this binary knows.
-pub fn migrations() -> i64 {
-    i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX)
+/// The migrations that this binary knows, oldest first.
+pub fn migrations() -> &'static [sqlx::migrate::Migration] {
+    &MIGRATOR.migrations
 }
 
 /// The tables cannot be made as this binary needs them.

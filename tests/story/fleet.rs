@@ -88,6 +88,13 @@ impl Replica {
         format!("http://127.0.0.1:{}", self.bridge)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process
+            .as_ref()
+            .and_then(tokio::process::Child::id)
+            .expect("a running process")
+    }
+
     pub(crate) fn sidecar(&self) -> String {
         format!("http://127.0.0.1:{}", self.sidecar)
     }
@@ -317,6 +324,16 @@ impl Load {
         }
         self.judge_rows(world).await;
         texts
+    }
+
+    /// Published texts that were taken after a younger one, because the replica that had them died.
+    pub(crate) async fn late(world: &World) -> i64 {
+        world
+            .count(
+                "select count(*) from (select turn, lag(turn) over (partition by conversation_id
+                   order by arrival_epoch, arrival_seq) as before from inbound_messages) t where turn < before",
+            )
+            .await
     }
 
     async fn judge_rows(&self, world: &World) {

@@ -132,6 +132,8 @@ impl World {
             ("SYNC_BUDGET_MS", "8000"),
             ("SHUTDOWN_SECONDS", "5"),
             ("WAKE_SECONDS", "0.2"),
+            // Probes would be among the requests that stories count.
+            ("HEALTH_CHECK_SECONDS", "0"),
             // Stories are told at any hour; those about hours say so.
             ("CONTACT_HOURS", "off"),
         ]
@@ -165,6 +167,20 @@ impl World {
     /// The settings as a child process gets them.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         last_of_each(&self.settings)
+    }
+
+    /// Changes a setting for whatever starts from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A setting as it is now.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let set = self
+            .environment()
+            .into_iter()
+            .find(|(known, _)| known == name);
+        set.map(|(_, value)| value).expect("a setting")
     }
 
     /// Starts one more replica and waits until it is ready.

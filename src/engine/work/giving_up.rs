@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Span;
+
 use super::super::answers::{Answer, Problem};
 use super::super::committer::{Committed, Job};
 use super::super::crash::{self, Point};
@@ -10,6 +12,7 @@ use super::super::dead::{self, Parcel};
 use super::super::{Incoming, Stage};
 use super::{Leave, Work};
 use crate::events::Invalid;
+use crate::ops::trace;
 use crate::store::{Needs, attempts, handled};
 
 /// How long a message that only a newer version can read is left alone. With `MAX_ATTEMPTS` of 10 a
@@ -102,16 +105,18 @@ impl<S: Stage> Work<S> {
             ..Needs::default()
         };
         let (stage, event) = (self.stage.clone(), event.cloned());
-        let (id, correlation_id, traceparent) = (
+        let (id, correlation_id, arrived_at) = (
             envelope.id,
             envelope.correlation_id.clone(),
-            envelope.traceparent.clone(),
+            envelope.arrived_at,
         );
         let job = Job {
             event: id,
             stage: S::NAME,
             correlation_id,
-            traceparent,
+            traceparent: trace::current(),
+            span: Span::current(),
+            arrived_at,
             needs,
             decide: Box::new(move |_, now| {
                 let parked = dead::park(&parcel, now);
@@ -133,7 +138,7 @@ impl<S: Stage> Work<S> {
                 }
             }),
         };
-        match self.engine.committer.commit(job).await {
+        match self.commit(job).await {
             Committed::Done { emitted, answers } => {
                 crash::point(S::NAME, Point::Parked);
                 self.engine.publisher.answer(answers).await;
