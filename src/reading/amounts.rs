@@ -26,6 +26,11 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         }
         return money(low, true, end > start + 1, end);
     }
+    // Another country's money is not what a tenant owes here; advertisements name it.
+    let written = g.tokens.get(start).and_then(|t| g.text.get(..t.start))?;
+    if written.ends_with(['£', '€', '₹']) {
+        return None;
+    }
     let (first, mut end, marked) = one(g, start, lead)?;
     let (mut low, mut range, mut marked) = (first.hundredths, false, marked);
     if !lead && !fits(g, at, start) && !marked {
@@ -75,7 +80,9 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
             t.glued
                 && (t.sym == sym::UNKNOWN || t.end - t.start == 1)
                 && g.text.as_bytes()[t.start].is_ascii_alphabetic()
-                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "p" | "n" | "ish")
+                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "n" | "ish")
+                // "75p/w"; "150p daily" are pence.
+                && !(g.text[t.start..t.end] == *"p" && g.sym(end + 1) == sym::SLASH)
         }) {
             return None;
         }

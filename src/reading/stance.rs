@@ -236,7 +236,7 @@ fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
 }
 
 /// More words than this that say nothing of offers, and the amount is taken for another thing.
-const STRANGE_WORDS: usize = 4;
+const STRANGE_WORDS: usize = 5;
 
 /// No cue at all. A bare offer stands alone or among words that say nothing else; "gym 40 a month"
 /// does not. Names and unknown words are let through only in small number.
