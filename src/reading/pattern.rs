@@ -91,8 +91,9 @@ pub(crate) struct Table {
     tails: Vec<Sym>,
     /// Bit sets over symbols, shared by the candidates that have the same.
     filters: Vec<Box<[u64]>>,
-    /// For each step that is a gap, the filter of what can follow it: most words of a gap end there.
-    after_gap: Vec<Option<u16>>,
+    /// For each gap the filter of what can follow it, for each long choice that of what can begin it:
+    /// most words end there, without trying one alternative after the other.
+    ahead: Vec<Option<u16>>,
 }
 
 /// A pattern that can start at a word, with the words that may follow that one. Most of a text's
@@ -227,6 +228,10 @@ impl Table {
                     at += 1;
                 }
                 Op::Split(a, b) => {
+                    let begins = self.ahead.get(pc as usize).copied().flatten();
+                    if !self.can_follow(begins, syms.get(at)) {
+                        return None;
+                    }
                     // Most branches fail at their first word; seeing that here saves the call.
                     if self.fails_at_once(a, syms.get(at).copied()) {
                         pc = b;
@@ -248,7 +253,7 @@ impl Table {
                     return Some(at + words.take_while(|s| !sym::ends_sentence(**s)).count());
                 }
                 Op::Gap(n) => {
-                    let next = self.after_gap.get(pc as usize).copied().flatten();
+                    let next = self.ahead.get(pc as usize).copied().flatten();
                     for skipped in 0..=usize::from(n) {
                         if self.can_follow(next, syms.get(at + skipped))
                             && let Some(end) = self.run(pc + 1, at + skipped, syms)

@@ -246,16 +246,39 @@ impl TableBuilder {
             }
         }
         self.table.by_first = by_first;
+        let mut inner = vec![false; self.table.code.len()];
         for index in 0..self.table.code.len() {
-            let gap = matches!(self.table.code[index], Op::Gap(_));
-            let next = Pc::try_from(index + 1).ok().filter(|_| gap);
-            let bits = next.and_then(|pc| self.table.words_at(pc, true, size));
+            let step = match self.table.code[index] {
+                Op::Gap(_) => Pc::try_from(index + 1).ok(),
+                Op::Split(..) if !inner[index] => self.long_choice(index, &mut inner),
+                _ => None,
+            };
+            let bits = step.and_then(|pc| self.table.words_at(pc, true, size));
             let filter = bits.and_then(|bits| self.table.filter(bits, &mut known));
-            self.table.after_gap.push(filter);
+            self.table.ahead.push(filter);
         }
         (self.table, self.faults)
     }
+
+    /// The step of a choice itself when it has enough alternatives to be worth a filter. Marks the
+    /// choices inside its chain, which need none of their own.
+    fn long_choice(&self, index: usize, inner: &mut [bool]) -> Option<Pc> {
+        let (mut at, mut alternatives) = (index, 1);
+        while let Some(Op::Split(_, other)) = self.table.code.get(at) {
+            at = *other as usize;
+            alternatives += 1;
+            if let Some(mark) = inner.get_mut(at) {
+                *mark = true;
+            }
+        }
+        Pc::try_from(index)
+            .ok()
+            .filter(|_| alternatives >= LONG_CHOICE)
+    }
 }
+
+/// Alternatives from which on a filter costs less than trying them.
+const LONG_CHOICE: usize = 4;
 
 impl Table {
     /// The number of a filter, shared by all that are the same.
