@@ -19,7 +19,7 @@ const TABLES: [&str; 10] = [
 /// Copies the workflows that are there until there are `finished` more; returns the rows made. Every
 /// id is derived from the original's and the number of the copy, so that copies belong together as
 /// their originals do.
-pub async fn multiply(db: &PgPool, finished: usize) -> u64 {
+pub(crate) async fn multiply(db: &PgPool, finished: usize) -> u64 {
     let there: i64 = sqlx::query_scalar("select count(*) from orchestration_workflows")
         .fetch_one(db)
         .await
@@ -54,6 +54,13 @@ async fn copying(db: &PgPool, table: &str) -> String {
         let (name, kind): (String, String) = (row.get(0), row.get(1));
         values.push(match (name.as_str(), kind.as_str()) {
             (_, "uuid") => format!("md5(t.{name}::text || k)::uuid"),
+            ("id", "text") => format!("t.{name} || '-' || k"),
+            // What is finished.
+            ("status", _) if table == "orchestration_workflows" => "'completed'".to_owned(),
+            ("status", _) if table == "ai_response_queue" => {
+                "case t.status when 'pending' then 'approved' else t.status end".to_owned()
+            }
+            ("status", _) if table == "escalation_events" => "'resolved'".to_owned(),
             ("phone_number" | "to_number", _) => {
                 format!("'+1' || (3000000000 + ('x' || substr(md5(t.{name} || k), 1, 7))::bit(28)::bigint)")
             }
@@ -67,19 +74,15 @@ async fn copying(db: &PgPool, table: &str) -> String {
         });
         names.push(name);
     }
-    let scope = match table {
-        "conversations" | "orchestration_workflows" => "where true",
-        _ => "",
-    };
     format!(
-        "insert into {table} ({}) select {} from {table} t, generate_series(1, $1) k {scope}",
+        "insert into {table} ({}) select {} from {table} t, generate_series(1, $1) k",
         names.join(", "),
         values.join(", ")
     )
 }
 
 /// How large the database is.
-pub async fn size_mb(db: &PgPool) -> i64 {
+pub(crate) async fn size_mb(db: &PgPool) -> i64 {
     sqlx::query_scalar("select pg_database_size(current_database()) / 1000000")
         .fetch_one(db)
         .await

@@ -8,17 +8,17 @@ use futures::StreamExt as _;
 use crate::rig::Rig;
 
 /// The machine's own limits.
-pub struct Limits {
+pub(crate) struct Limits {
     /// Transactions of one inserted row each, a second, eight connections.
-    pub inserts: f64,
+    pub(crate) inserts: f64,
     /// Messages of 500 bytes stored in a stream, a second, pipelined.
-    pub publishes: f64,
+    pub(crate) publishes: f64,
 }
 
 const FOR: Duration = Duration::from_secs(3);
 
 /// Takes about six seconds.
-pub async fn measure(rig: &Rig) -> Limits {
+pub(crate) async fn measure(rig: &Rig) -> Limits {
     let limits = Limits {
         inserts: inserts(rig).await,
         publishes: publishes(rig).await,
@@ -32,7 +32,7 @@ pub async fn measure(rig: &Rig) -> Limits {
 
 impl Limits {
     /// What a text costs in those.
-    pub fn print_ratio(&self, texts: f64) {
+    pub(crate) fn print_ratio(&self, texts: f64) {
         println!(
             "  a text costs as {:>9.2} of those transactions, {:.1} of those publishes",
             self.inserts / texts,

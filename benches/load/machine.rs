@@ -1,7 +1,7 @@
 //! What processes use, read from `/proc`.
 
 /// Microseconds of CPU a process has used; children that it waited for do not count.
-pub fn cpu_micros(pid: u32) -> u64 {
+pub(crate) fn cpu_micros(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let fields: Vec<i64> = after_name
@@ -15,7 +15,7 @@ pub fn cpu_micros(pid: u32) -> u64 {
 }
 
 /// Of a process and everything it has forked: Postgres is many processes.
-pub fn family_micros(parent: u32) -> u64 {
+pub(crate) fn family_micros(parent: u32) -> u64 {
     let mut total = cpu_micros(parent);
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
@@ -34,7 +34,7 @@ pub fn family_micros(parent: u32) -> u64 {
 }
 
 /// Megabytes: now, and the most since the process began.
-pub fn memory_mb(pid: u32) -> (u64, u64) {
+pub(crate) fn memory_mb(pid: u32) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let of = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name));
@@ -45,7 +45,7 @@ pub fn memory_mb(pid: u32) -> (u64, u64) {
 }
 
 /// The cores, their model and the memory, for the head of the report.
-pub fn describe() -> String {
+pub(crate) fn describe() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu

@@ -31,7 +31,9 @@ async fn main() {
     let numbers: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
     let number = |n: usize, default: usize| numbers.get(n).copied().unwrap_or(default);
     // `cargo bench` adds arguments of its own, such as `--bench`.
-    let scenario = words.iter().find(|word| word.parse::<usize>().is_err() && !word.starts_with('-'));
+    let scenario = words
+        .iter()
+        .find(|word| word.parse::<usize>().is_err() && !word.starts_with('-'));
     println!("{}", machine::describe());
     match scenario.map(String::as_str) {
         Some("capacity") => {

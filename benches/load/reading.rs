@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Sends the labelled texts of the repository again and again.
-pub fn analyze(lines: usize) {
+pub(crate) fn analyze(lines: usize) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/half_b.jsonl");
     let file = std::fs::read_to_string(path).expect("labelled texts");
     let texts: Vec<&str> = file.lines().collect();

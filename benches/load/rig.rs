@@ -20,10 +20,10 @@ impl Drop for Process {
 }
 
 /// Everything that runs. Nothing of it outlives the program.
-pub struct Rig {
-    pub client: reqwest::Client,
-    pub nats: async_nats::Client,
-    pub db: PgPool,
+pub(crate) struct Rig {
+    pub(crate) client: reqwest::Client,
+    pub(crate) nats: async_nats::Client,
+    pub(crate) db: PgPool,
     environment: Vec<(String, String)>,
     replicas: Vec<(Process, u16, u16)>,
     neighbours: Process,
@@ -34,7 +34,7 @@ pub struct Rig {
 
 /// What had been used at one moment.
 #[derive(Clone, Copy)]
-pub struct Usage {
+pub(crate) struct Usage {
     cpu: [u64; 4],
     transactions: i64,
     wal_bytes: i64,
@@ -42,7 +42,7 @@ pub struct Usage {
 
 impl Rig {
     /// Servers and neighbours; replicas are started by [`Rig::replicas`].
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let nats_server = Nats::start(NatsOptions::default()).expect("a nats-server");
         let postgres = Postgres::start(PostgresOptions {
             durable: true,
@@ -64,7 +64,11 @@ impl Rig {
             .expect("`cargo build --release -p simulators` first");
         let at = |n: usize| format!("http://127.0.0.1:{}", ports[n]);
         // For trying other settings.
-        let tried = ["COMMIT_SHARDS", "DATABASE_MAX_CONNECTIONS", "STAGE_CONCURRENCY"];
+        let tried = [
+            "COMMIT_SHARDS",
+            "DATABASE_MAX_CONNECTIONS",
+            "STAGE_CONCURRENCY",
+        ];
         let mut environment: Vec<(String, String)> = std::env::vars()
             .filter(|(name, _)| tried.contains(&name.as_str()))
             .collect();
@@ -103,7 +107,7 @@ impl Rig {
     }
 
     /// As many replicas of the product as asked for, ready for work.
-    pub async fn replicas(&mut self, count: usize) {
+    pub(crate) async fn replicas(&mut self, count: usize) {
         while self.replicas.len() < count {
             let (port, sidecar) = (free_port(), free_port());
             let child = Command::new(env!("CARGO_BIN_EXE_orchestrator"))
@@ -122,12 +126,12 @@ impl Rig {
     }
 
     /// Kills all replicas.
-    pub fn stop_replicas(&mut self) {
+    pub(crate) fn stop_replicas(&mut self) {
         self.replicas.clear();
     }
 
     /// The bridges, one a replica.
-    pub fn bridges(&self) -> Vec<String> {
+    pub(crate) fn bridges(&self) -> Vec<String> {
         let of = |(_, port, _): &(Process, u16, u16)| format!("http://127.0.0.1:{port}");
         self.replicas.iter().map(of).collect()
     }
@@ -145,7 +149,7 @@ impl Rig {
     }
 
     /// Everything used so far, by all replicas together.
-    pub async fn usage(&self) -> Usage {
+    pub(crate) async fn usage(&self) -> Usage {
         let service = self.replicas.iter().map(|(p, ..)| cpu_micros(p.0.id()));
         let row = sqlx::query(
             "select xact_commit, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint
@@ -167,7 +171,7 @@ impl Rig {
     }
 
     /// The most memory a replica has had, in megabytes, and what it has now.
-    pub fn memory(&self) -> (u64, u64) {
+    pub(crate) fn memory(&self) -> (u64, u64) {
         let of = |(p, ..): &(Process, u16, u16)| memory_mb(p.0.id());
         let all: Vec<(u64, u64)> = self.replicas.iter().map(of).collect();
         (
@@ -177,10 +181,16 @@ impl Rig {
     }
 
     /// Prints what was used between two moments, per text.
-    pub fn print_usage(&self, before: Usage, after: Usage, texts: usize) {
+    pub(crate) fn print_usage(&self, before: Usage, after: Usage, texts: usize) {
         let per = |after: u64, before: u64| (after - before) / texts as u64;
-        for (n, name) in ["service", "nats-server", "postgres", "simulators"].iter().enumerate() {
-            println!("  CPU {name:<12}{:>9} µs/text", per(after.cpu[n], before.cpu[n]));
+        for (n, name) in ["service", "nats-server", "postgres", "simulators"]
+            .iter()
+            .enumerate()
+        {
+            println!(
+                "  CPU {name:<12}{:>9} µs/text",
+                per(after.cpu[n], before.cpu[n])
+            );
         }
         println!(
             "  Postgres        {:>9.2} transactions/text, {} WAL bytes/text",
@@ -191,13 +201,13 @@ impl Rig {
     }
 
     /// Sets how long the model thinks.
-    pub async fn model_thinks(&self, mean_ms: u64, jitter_ms: u64) {
+    pub(crate) async fn model_thinks(&self, mean_ms: u64, jitter_ms: u64) {
         let body = json!({"mean_ms": mean_ms, "jitter_ms": jitter_ms});
         self.control(3, body).await;
     }
 
     /// Sets how long the other neighbours take.
-    pub async fn neighbours_take(&self, mean_ms: u64) {
+    pub(crate) async fn neighbours_take(&self, mean_ms: u64) {
         for neighbour in 0..3 {
             self.control(neighbour, json!({"mean_ms": mean_ms, "jitter_ms": 0}))
                 .await;
@@ -205,30 +215,38 @@ impl Rig {
     }
 
     async fn control(&self, neighbour: usize, body: Value) {
-        let url = format!("http://127.0.0.1:{}/_control/latency", self.ports[neighbour]);
+        let url = format!(
+            "http://127.0.0.1:{}/_control/latency",
+            self.ports[neighbour]
+        );
         let sent = self.client.post(url).json(&body).send().await;
         sent.and_then(reqwest::Response::error_for_status)
             .expect("the latency is set");
     }
 
     /// The numbers of all texts that reached a phone, once for each.
-    pub async fn on_phones(&self) -> Vec<String> {
+    pub(crate) async fn on_phones(&self) -> Vec<String> {
         let url = format!("http://127.0.0.1:{}/_control/messages", self.ports[1]);
         let sent = self.client.get(url).send().await.unwrap();
         let messages: Value = sent.json().await.unwrap();
-        let list = messages.as_array().or_else(|| messages["messages"].as_array());
+        let list = messages
+            .as_array()
+            .or_else(|| messages["messages"].as_array());
         let number = |m: &Value| m["to"].as_str().unwrap_or_default().to_owned();
         list.expect("a list").iter().map(number).collect()
     }
 
     /// A fresh table has no statistics, and Postgres guesses badly until its own upkeep has come by;
     /// a table in service has them.
-    pub async fn analyze_tables(&self) {
-        sqlx::query("analyze").execute(&self.db).await.expect("analyze");
+    pub(crate) async fn analyze_tables(&self) {
+        sqlx::query("analyze")
+            .execute(&self.db)
+            .await
+            .expect("analyze");
     }
 
     /// How long a message spends in each stage, from delivery to acknowledgement.
-    pub async fn print_stages(&self) {
+    pub(crate) async fn print_stages(&self) {
         let (_, _, sidecar) = &self.replicas[0];
         let url = format!("http://127.0.0.1:{sidecar}/metrics");
         let text = self.client.get(url).send().await.unwrap();
@@ -242,7 +260,10 @@ impl Rig {
             let sum = value("orchestrator_stage_seconds_sum", stage);
             let count = value("orchestrator_stage_seconds_count", stage);
             if count > 0.0 {
-                println!("  stage {stage:<10}{:>9.1} ms mean, {count:.0} messages", 1000.0 * sum / count);
+                println!(
+                    "  stage {stage:<10}{:>9.1} ms mean, {count:.0} messages",
+                    1000.0 * sum / count
+                );
             }
         }
     }

@@ -47,16 +47,15 @@ async fn measured(rig: &Rig, door: &Door, texts: Range<usize>, in_flight: usize)
 }
 
 /// How much one machine does when asked for as much as it can.
-pub async fn capacity(texts: usize, in_flight: &[usize], replicas: usize) {
+pub(crate) async fn capacity(texts: usize, in_flight: &[usize], replicas: usize) {
     let (rig, mut from) = warm(replicas).await;
     let mut wrong = Vec::new();
     let own = limits::measure(&rig).await;
     for in_flight in in_flight {
-        for (name, door) in [
-            ("HTTP", Door::http(&rig)),
-            ("NATS", Door::nats(&rig).await),
-        ] {
-            println!("capacity over {name}, {texts} texts, {in_flight} in flight, {replicas} replica(s)");
+        for (name, door) in [("HTTP", Door::http(&rig)), ("NATS", Door::nats(&rig).await)] {
+            println!(
+                "capacity over {name}, {texts} texts, {in_flight} in flight, {replicas} replica(s)"
+            );
             let (outcome, rate) = measured(&rig, &door, from..from + texts, *in_flight).await;
             wrong.extend(outcome.wrong);
             from += texts;
@@ -68,7 +67,7 @@ pub async fn capacity(texts: usize, in_flight: &[usize], replicas: usize) {
 }
 
 /// So many a second for a while, from the moment each was meant to come.
-pub async fn rates(seconds: usize, rates: &[usize]) {
+pub(crate) async fn rates(seconds: usize, rates: &[usize]) {
     let (rig, mut from) = warm(1).await;
     let mut wrong = Vec::new();
     for rate in rates {
@@ -92,7 +91,7 @@ pub async fn rates(seconds: usize, rates: &[usize]) {
 /// A model that thinks for 800 ms ± 200, then one that thinks for exactly 800 ms: what is over the
 /// neighbours' own time then is ours. A text's way to its reply meets the Monitor and the agent's
 /// history (asked together), the model, and the agent; to a manager it ends before the agent.
-pub async fn slow_model(texts: usize, in_flight: &[usize]) {
+pub(crate) async fn slow_model(texts: usize, in_flight: &[usize]) {
     const THINKS: u64 = 800;
     const OTHERS: u64 = 20;
     let (rig, mut from) = warm(1).await;
@@ -102,8 +101,11 @@ pub async fn slow_model(texts: usize, in_flight: &[usize]) {
         for jitter in [200, 0] {
             rig.model_thinks(THINKS, jitter).await;
             let texts = texts.max(in_flight * 5);
-            println!("model {THINKS} ms ± {jitter}, others {OTHERS} ms, {texts} texts, {in_flight} in flight");
-            let (outcome, _) = measured(&rig, &Door::http(&rig), from..from + texts, *in_flight).await;
+            println!(
+                "model {THINKS} ms ± {jitter}, others {OTHERS} ms, {texts} texts, {in_flight} in flight"
+            );
+            let (outcome, _) =
+                measured(&rig, &Door::http(&rig), from..from + texts, *in_flight).await;
             from += texts;
             for (what, action, calls) in [
                 ("decided", "queued_for_approval", 1),
@@ -127,12 +129,15 @@ pub async fn slow_model(texts: usize, in_flight: &[usize]) {
 }
 
 /// Texts that came while the service was away.
-pub async fn backlog(texts: usize) {
+pub(crate) async fn backlog(texts: usize) {
     let (mut rig, from) = warm(1).await;
     rig.stop_replicas();
     let began = Instant::now();
     Inbox::open(&rig.nats).await.pour(from..from + texts).await;
-    println!("backlog of {texts} texts, published in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "backlog of {texts} texts, published in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     let began = Instant::now();
     rig.replicas(1).await;
     let before = rig.usage().await;
@@ -168,7 +173,7 @@ async fn wait_for(rig: &Rig, texts: usize) {
 }
 
 /// The same capacity beside so many finished workflows.
-pub async fn history(finished: usize, texts: usize, in_flight: usize) {
+pub(crate) async fn history(finished: usize, texts: usize, in_flight: usize) {
     let (rig, mut from) = warm(1).await;
     let door = Door::http(&rig);
     println!("an empty database, {texts} texts, {in_flight} in flight");
@@ -186,12 +191,15 @@ pub async fn history(finished: usize, texts: usize, in_flight: usize) {
     let (outcome, after) = measured(&rig, &door, from..from + texts, in_flight).await;
     wrong.extend(outcome.wrong);
     from += texts;
-    println!("  with history    {:>9.1} % of the throughput without", 100.0 * after / before);
+    println!(
+        "  with history    {:>9.1} % of the throughput without",
+        100.0 * after / before
+    );
     judge(&rig, 0..from, &wrong).await;
 }
 
 /// What the service costs when nothing happens.
-pub async fn idle(seconds: u64) {
+pub(crate) async fn idle(seconds: u64) {
     let (rig, _) = warm(1).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let before = rig.usage().await;

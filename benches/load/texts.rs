@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, oneshot};
 use crate::rig::Rig;
 
 /// What text `n` says, and what must become of it.
-pub fn case(n: usize) -> (&'static str, &'static str) {
+pub(crate) fn case(n: usize) -> (&'static str, &'static str) {
     match n % 10 {
         0..=5 => ("When is my rent due? [confidence=0.95]", "auto_sent"),
         6 | 7 => (
@@ -31,7 +31,7 @@ fn phone(n: usize) -> String {
 }
 
 /// Each text has a conversation and a tenant of its own.
-pub fn body(n: usize) -> Value {
+pub(crate) fn body(n: usize) -> Value {
     json!({
         "tenant_id": format!("t202{n:07}"),
         "phone_number": phone(n),
@@ -43,7 +43,7 @@ pub fn body(n: usize) -> Value {
 
 /// Where texts are handed in.
 #[derive(Clone)]
-pub enum Door {
+pub(crate) enum Door {
     /// Posted to the bridges, in turn.
     Http(reqwest::Client, Vec<String>),
     /// Published to the stream, the answer awaited on an inbox.
@@ -52,12 +52,12 @@ pub enum Door {
 
 impl Door {
     /// The bridges of all replicas.
-    pub fn http(rig: &Rig) -> Self {
+    pub(crate) fn http(rig: &Rig) -> Self {
         Self::Http(rig.client.clone(), rig.bridges())
     }
 
     /// The stream itself.
-    pub async fn nats(rig: &Rig) -> Self {
+    pub(crate) async fn nats(rig: &Rig) -> Self {
         Self::Nats(Inbox::open(&rig.nats).await)
     }
 
@@ -74,7 +74,7 @@ impl Door {
 }
 
 /// One subscription for the answers to all published texts.
-pub struct Inbox {
+pub(crate) struct Inbox {
     client: async_nats::Client,
     jetstream: jetstream::Context,
     subject: String,
@@ -82,7 +82,8 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    async fn open(client: &async_nats::Client) -> Arc<Self> {
+    /// Subscribes.
+    pub(crate) async fn open(client: &async_nats::Client) -> Arc<Self> {
         let inbox = Arc::new(Self {
             jetstream: jetstream::new(client.clone()),
             subject: client.new_inbox(),
@@ -112,21 +113,25 @@ impl Inbox {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert("Reply-Subject", subject);
         headers.insert("Nats-Msg-Id", format!("SM{n}"));
-        let published = self
-            .jetstream
-            .publish_with_headers("sms.received", headers, body(n).to_string().into());
+        let published = self.jetstream.publish_with_headers(
+            "sms.received",
+            headers,
+            body(n).to_string().into(),
+        );
         published.await.expect("published").await.expect("stored");
         receiver.await.unwrap_or(Value::Null)
     }
 
     /// Publishes texts without waiting for what becomes of them.
-    pub async fn pour(&self, texts: Range<usize>) {
+    pub(crate) async fn pour(&self, texts: Range<usize>) {
         let acks = futures::stream::iter(texts).map(|n| async move {
             let mut headers = async_nats::HeaderMap::new();
             headers.insert("Nats-Msg-Id", format!("SM{n}"));
-            let published = self
-                .jetstream
-                .publish_with_headers("sms.received", headers, body(n).to_string().into());
+            let published = self.jetstream.publish_with_headers(
+                "sms.received",
+                headers,
+                body(n).to_string().into(),
+            );
             published.await.expect("published").await.expect("stored");
         });
         acks.buffer_unordered(1024).collect::<()>().await;
@@ -136,13 +141,13 @@ impl Inbox {
 
 /// What came back.
 #[derive(Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// By text, how long it took; from the intended start with an open loop.
-    pub took: Vec<(usize, Duration)>,
+    pub(crate) took: Vec<(usize, Duration)>,
     /// Texts of which something else became.
-    pub wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
     /// From the first to the last.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 impl Outcome {
@@ -155,7 +160,7 @@ impl Outcome {
     }
 
     /// Sorted times of the texts of which `action` had to become, of all without one.
-    pub fn times(&self, action: Option<&str>) -> Vec<Duration> {
+    pub(crate) fn times(&self, action: Option<&str>) -> Vec<Duration> {
         let wanted = |(n, _): &&(usize, Duration)| action.is_none_or(|a| case(*n).1 == a);
         let mut took: Vec<Duration> = self.took.iter().filter(wanted).map(|(_, t)| *t).collect();
         took.sort_unstable();
@@ -164,7 +169,7 @@ impl Outcome {
 }
 
 /// So many texts at a time, each waited for.
-pub async fn closed_loop(door: &Door, texts: Range<usize>, in_flight: usize) -> Outcome {
+pub(crate) async fn closed_loop(door: &Door, texts: Range<usize>, in_flight: usize) -> Outcome {
     let next = Arc::new(AtomicUsize::new(texts.start));
     let started = Instant::now();
     let workers: Vec<_> = (0..in_flight)
@@ -196,7 +201,7 @@ pub async fn closed_loop(door: &Door, texts: Range<usize>, in_flight: usize) -> 
 
 /// So many texts a second, whatever becomes of the earlier ones. Times count from the moment a text
 /// should have been handed in, so that a stall shows in all texts that it held up.
-pub async fn open_loop(door: &Door, texts: Range<usize>, per_second: usize) -> Outcome {
+pub(crate) async fn open_loop(door: &Door, texts: Range<usize>, per_second: usize) -> Outcome {
     let started = Instant::now();
     let first = texts.start;
     let mut asked = Vec::with_capacity(texts.len());
@@ -219,13 +224,15 @@ pub async fn open_loop(door: &Door, texts: Range<usize>, per_second: usize) -> O
 }
 
 /// Milliseconds within which so many percent were done.
-pub fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(0.0, |took| took.as_secs_f64() * 1000.0)
+    sorted
+        .get(at)
+        .map_or(0.0, |took| took.as_secs_f64() * 1000.0)
 }
 
 /// Says what became of all texts up to now, and fails when one went astray.
-pub async fn judge(rig: &Rig, texts: Range<usize>, wrong: &[String]) {
+pub(crate) async fn judge(rig: &Rig, texts: Range<usize>, wrong: &[String]) {
     let due: Vec<String> = texts
         .filter(|n| case(*n).1 == "auto_sent")
         .map(phone)
@@ -234,7 +241,10 @@ pub async fn judge(rig: &Rig, texts: Range<usize>, wrong: &[String]) {
     for number in rig.on_phones().await {
         *phones.entry(number).or_default() += 1;
     }
-    let lost = due.iter().filter(|number| !phones.contains_key(*number)).count();
+    let lost = due
+        .iter()
+        .filter(|number| !phones.contains_key(*number))
+        .count();
     let twice = phones.values().filter(|count| **count > 1).count();
     let strangers = phones.len() + lost - due.len();
     println!(
