@@ -26,6 +26,11 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         }
         return money(low, true, end > start + 1, end);
     }
+    // Another country's money is not what a tenant owes here; advertisements name it.
+    let written = g.tokens.get(start).and_then(|t| g.text.get(..t.start))?;
+    if written.ends_with(['£', '€', '₹']) {
+        return None;
+    }
     let (first, mut end, marked) = one(g, start, lead)?;
     let (mut low, mut range, mut marked) = (first.hundredths, false, marked);
     if !lead && !fits(g, at, start) && !marked {
@@ -64,7 +69,10 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         if low < SMALLEST_BARE || g.is(end, Class::Counted) && !names_a_period(g, end, low) {
             return None;
         }
-        if g.sym(end) == sym::PERCENT || is_phone(g, start, end) || is_year(g, at, low) {
+        if g.sym(end) == sym::PERCENT
+            || is_phone(g, start, end)
+            || first.digits && is_year(g, at, low)
+        {
             return None;
         }
         // `14B`: a letter stuck to the figure that is no known unit of money or time.
@@ -72,12 +80,40 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
             t.glued
                 && (t.sym == sym::UNKNOWN || t.end - t.start == 1)
                 && g.text.as_bytes()[t.start].is_ascii_alphabetic()
-                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "p" | "n")
+                && !matches!(&g.text[t.start..t.end], "x" | "X" | "a" | "n" | "ish")
+                // "75p/w"; "150p daily" are pence.
+                && !(g.text[t.start..t.end] == *"p" && g.sym(end + 1) == sym::SLASH)
         }) {
             return None;
         }
     }
-    money(low, range, marked, end)
+    money(
+        part_of(g, at).map_or(low, |parts| low / parts),
+        range,
+        marked,
+        end,
+    )
+}
+
+/// "half of 600", "la mitad de los 800": the whole is named, a part of it is paid.
+fn part_of(g: &Grouper, at: usize) -> Option<i64> {
+    let before = at.checked_sub(1)?;
+    let article = g.is(before, Class::LeadCut) && !g.is(before, Class::Of);
+    let of = before.checked_sub(usize::from(article))?;
+    let joined = g.named(of, &["of", "de"]);
+    let part = if joined { of.checked_sub(1)? } else { of };
+    if !(joined || article) {
+        return None;
+    }
+    if g.named(part, &["half", "mitad"]) {
+        Some(2)
+    } else if joined && g.named(part, &["third", "tercio"]) {
+        Some(3)
+    } else if joined && g.named(part, &["fourth", "quarter"]) {
+        Some(4)
+    } else {
+        None
+    }
 }
 
 fn money(low: i64, range: bool, marked: bool, end: usize) -> Option<(Money, usize)> {

@@ -124,8 +124,9 @@ fn times(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
     }
     let n = g.number(at + 1)?;
     let value = whole(n.hundredths)?;
-    let follows_unit =
-        length(g, n.end, value.saturating_mul(100)).is_some() || named_period(g, n.end).is_some();
+    // "x 8 weekly payments" counts payments; "x 6 every two weeks" is a count and then a period.
+    let unit = |at: usize| length(g, at, value.saturating_mul(100)).is_some();
+    let follows_unit = unit(n.end) || named_period(g, n.end).is_some_and(|(_, end)| unit(end));
     let amount_before = matches!(
         g.units.last().map(|u| u.entity),
         Some(Entity::Money(_) | Entity::Period(_))

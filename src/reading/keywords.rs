@@ -17,7 +17,7 @@ pub enum Keyword {
 }
 
 /// Language of a keyword message (labelling guide §4).
-pub(crate) fn language(tokens: &[Token], model: &Model) -> &'static str {
+pub(crate) fn language(tokens: &[Token], text: &str, model: &Model) -> &'static str {
     let spanish = [
         "alto", "parar", "pare", "cancelar", "ayuda", "ayudame", "ayudeme",
     ];
@@ -25,9 +25,10 @@ pub(crate) fn language(tokens: &[Token], model: &Model) -> &'static str {
     if tokens.iter().any(|t| Some(t.sym) == portuguese) {
         return "pt";
     }
-    let is_spanish = tokens
+    let spaced = joined(tokens, text, &[]);
+    let is_spanish = spanish
         .iter()
-        .any(|t| spanish.iter().any(|w| model.lexicon.get(w) == Some(t.sym)));
+        .any(|w| *w == spaced || tokens.iter().any(|t| model.lexicon.get(w) == Some(t.sym)));
     if is_spanish { "es" } else { "en" }
 }
 
@@ -49,6 +50,10 @@ const KEYWORDS: &[(&[&str], Keyword)] = &[
     (&["stopall"], Keyword::Stop),
     (&["stop", "all"], Keyword::Stop),
     (&["stop", "now"], Keyword::Stop),
+    (&["cancel", "all"], Keyword::Stop),
+    (&["end", "all"], Keyword::Stop),
+    (&["alto", "ya"], Keyword::Stop),
+    (&["pare", "ya"], Keyword::Stop),
     (&["unsubscribe"], Keyword::Stop),
     (&["cancel"], Keyword::Stop),
     (&["end"], Keyword::Stop),
@@ -110,20 +115,26 @@ pub(crate) fn read(tokens: &[Token], text: &str, model: &Model) -> Option<Keywor
     if let Some((_, keyword)) = found {
         return Some(*keyword);
     }
-    // "S T O P": single letters, as some phones and people space them.
-    let letters: String = tokens
+    let joined = joined(tokens, text, &courtesy);
+    KEYWORDS
         .iter()
-        .filter(|t| t.end - t.start == 1)
-        .map(|t| text[t.start..t.end].to_ascii_lowercase())
-        .filter(|l| l.bytes().all(|b| b.is_ascii_alphabetic()))
-        .collect();
-    let spaced = letters.len() == words.len() && letters.len() >= 3;
-    spaced
-        .then(|| {
-            KEYWORDS
-                .iter()
-                .find(|(k, _)| k.len() == 1 && k[0] == letters)
-                .map(|(_, k)| *k)
+        .find(|(keyword, _)| joined.len() >= 3 && keyword.concat() == joined)
+        .map(|(_, keyword)| *keyword)
+}
+
+/// "S T O P", "st op", "St0p": the letters of a short message, as some phones and people space them.
+fn joined(tokens: &[Token], text: &str, courtesy: &[Option<Sym>]) -> String {
+    tokens
+        .iter()
+        .filter(|t| t.end - t.start == 1 || !courtesy.contains(&Some(t.sym)))
+        .filter_map(|t| text.get(t.start..t.end))
+        .flat_map(str::chars)
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| match c.to_ascii_lowercase() {
+            '0' => 'o',
+            '3' => 'e',
+            '1' => 'i',
+            letter => letter,
         })
-        .flatten()
+        .collect()
 }

@@ -96,7 +96,7 @@ pub fn read(text: &str, reference: NaiveDate) -> Reading {
     let mut triggers = triggers::read(text, &tokens, model);
     let language = match keyword {
         Some(_) => LanguageGuess {
-            code: keywords::language(&tokens, model),
+            code: keywords::language(&tokens, text, model),
             confidence: 1.0,
         },
         None => language::guess(text),

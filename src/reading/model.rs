@@ -26,12 +26,16 @@ pub(crate) struct Model {
 }
 
 /// For inbound texts. Compiled on first use, a few milliseconds.
-pub(crate) static MODEL: LazyLock<Model> =
-    LazyLock::new(|| Model::build(&[include_str!("data/cues.txt")], TRIGGER_FILES));
+pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| Model::build(CUE_FILES, TRIGGER_FILES));
 
 /// For drafted replies: the same grammar of figures with phrase tables of its own, so that a phrase
 /// added for one side cannot change what the other side reads.
 pub(crate) static REPLIES: LazyLock<Model> = LazyLock::new(|| Model::build(&[], REPLY_FILES));
+
+const CUE_FILES: &[&str] = &[
+    include_str!("data/cues.txt"),
+    include_str!("data/cues_wide.txt"),
+];
 
 const TRIGGER_FILES: &[&str] = &[
     include_str!("data/triggers_classes.txt"),
@@ -44,6 +48,11 @@ const TRIGGER_FILES: &[&str] = &[
     include_str!("data/hardship.txt"),
     include_str!("data/requests.txt"),
     include_str!("data/third_parties.txt"),
+    include_str!("data/hardship_wide.txt"),
+    include_str!("data/hostile_wide.txt"),
+    include_str!("data/threats_wide.txt"),
+    include_str!("data/disputes_wide.txt"),
+    include_str!("data/contact_wide.txt"),
     include_str!("data/portuguese.txt"),
 ];
 

@@ -38,6 +38,8 @@ pub(crate) fn find(c: &Context) -> Vec<Candidate> {
         if c.money(at).is_some() {
             let candidate = twice_dated(c, at)
                 .or_else(|| instalments(c, at))
+                .or_else(|| paid_off(c, at))
+                .or_else(|| each_of(c, at))
                 .or_else(|| times_weeks(c, at))
                 .or_else(|| spread(c, at))
                 .or_else(|| period_after(c, at))
@@ -89,6 +91,10 @@ fn period_after(c: &Context, at: usize) -> Option<Candidate> {
             }
             _ => {}
         }
+        // "Forty five dollars. Weekly."
+        if c.ends_sentence(i) && i == at + 1 && c.sentence(i + 1).len() == 1 {
+            return strong_period(c, i + 1).and_then(|p| candidate(c, at, p, at, i + 2));
+        }
         let stop = c.ends_sentence(i)
             || c.is(i, Class::Adversative)
             || c.is(i, Class::Then)
@@ -106,6 +112,10 @@ fn period_after(c: &Context, at: usize) -> Option<Candidate> {
         }
     }
     None
+}
+
+fn strong_period(c: &Context, at: usize) -> Option<Period> {
+    c.period(at).filter(|p| p.kind != PeriodKind::Weak)
 }
 
 /// Words after which a period says when wages come, not when rent is paid.
@@ -186,6 +196,42 @@ fn instalments(c: &Context, at: usize) -> Option<Candidate> {
     }
 }
 
+/// "6 weekly installments for the 600", "en 8 pagos semanales los 360": the article makes it the whole.
+fn paid_off(c: &Context, at: usize) -> Option<Candidate> {
+    let article = at.checked_sub(1).filter(|i| c.is(*i, Class::LeadCut))?;
+    let of = c.is(article.checked_sub(1)?, Class::LeadCut) || c.is(article - 1, Class::Of);
+    let d_at = if of {
+        article.checked_sub(2)?
+    } else {
+        article - 1
+    };
+    let duration = c.duration(d_at)?;
+    let weeks = weeks_of(duration.length, duration.period?)?;
+    let mut found = candidate(c, at, Period::plain(1, 1), d_at, at + 1)?;
+    found.amount = c.money(at)?.amount.divided_by(weeks)?;
+    found.weeks = Some(weeks);
+    found.range |= duration.range;
+    found.spread = true;
+    Some(found)
+}
+
+/// "12 weeks, 45 each": the count first, then what each of them brings.
+fn each_of(c: &Context, at: usize) -> Option<Candidate> {
+    let comma = at.checked_sub(1).filter(|i| c.sym(*i) == sym::COMMA)?;
+    let duration = c.duration(comma.checked_sub(1)?)?;
+    let each = c.model.lexicon.get("each")?;
+    let Length::Weeks(weeks) = duration.length else {
+        return None;
+    };
+    if c.sym(at + 1) != each || c.period(at + 2).is_some() {
+        return None;
+    }
+    let mut found = candidate(c, at, Period::plain(1, 1), comma - 1, at + 2)?;
+    found.weeks = Some(weeks);
+    found.range |= duration.range;
+    Some(found)
+}
+
 /// "150 x 3 weeks", "300 x 4 months": the unit of the duration is the period.
 fn times_weeks(c: &Context, at: usize) -> Option<Candidate> {
     let x = c.model.lexicon.get("x")?;
@@ -226,7 +272,10 @@ fn spread(c: &Context, at: usize) -> Option<Candidate> {
         .any(|i| c.is(i, Class::Spread));
     let after = (at + 1..sentence.end.min(at + 9)).any(|i| c.is(i, Class::Spread));
     let mut cue = before || after;
-    for i in at + 1..sentence.end.min(at + 11) {
+    let own = sentence.end.min(at + 11);
+    let next = told_in_next(c, at, &sentence);
+    cue |= !next.is_empty();
+    for i in (at + 1..own).chain(next) {
         // "1200 / 12 weeks"
         if c.is(i, Class::Spread) || c.sym(i) == sym::SLASH {
             cue = true;
@@ -258,6 +307,32 @@ fn spread(c: &Context, at: usize) -> Option<Candidate> {
         return Some(found);
     }
     None
+}
+
+/// "I owe 900. can I split it over 9 weeks": the sentence after a total that says how to spread it.
+/// Empty when the total's own sentence goes on with figures, or the next one has its own.
+fn told_in_next(
+    c: &Context,
+    at: usize,
+    sentence: &std::ops::Range<usize>,
+) -> std::ops::Range<usize> {
+    let none = 0..0;
+    let figures =
+        |i: usize| c.money(i).is_some() || c.period(i).is_some() || c.duration(i).is_some();
+    if sentence.end + 1 >= c.units.len() || (at + 1..sentence.end).any(figures) {
+        return none;
+    }
+    let next = c.sentence(sentence.end + 1);
+    let next = next.start..next.end.min(next.start + 14);
+    let spread = next.clone().any(|i| c.is(i, Class::Spread))
+        || next.clone().any(|i| {
+            matches!(
+                c.duration(i).map(|d| (d.length, d.period)),
+                Some((Length::Payments(_), Some(_)))
+            )
+        });
+    let other = next.clone().any(|i| c.money(i).is_some());
+    if spread && !other { next } else { none }
 }
 
 /// Another amount with "at" or a comma right after a duration: the weekly figure itself.
@@ -376,9 +451,21 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     ) {
         return true;
     }
-    let lead = at > 0 && (c.is(at - 1, Class::DurationLead) || c.is(at - 1, Class::Spread))
+    // "for at least 3 months", "biweekly, probably 3 months"
+    let filler = |i: usize| {
+        let at_least = ["at", "least", "most"].map(|w| c.model.lexicon.get(w));
+        c.is(i, Class::RangeFiller) || at_least.contains(&Some(c.sym(i)))
+    };
+    let first = (at.saturating_sub(3)..at)
+        .rev()
+        .take_while(|i| filler(*i))
+        .last()
+        .unwrap_or(at);
+    let first = first - usize::from(first < at && first > 0 && c.sym(first - 1) == sym::COMMA);
+    let lead = first > 0 && c.is(first - 1, Class::DurationLead)
+        || at > 0 && (c.is(at - 1, Class::DurationLead) || c.is(at - 1, Class::Spread))
         || at > 1 && c.is(at - 2, Class::DurationLead) && !c.is(at - 1, Class::And);
     // "in 6 weeks" is a date and never reaches here; a bare duration counts right beside.
-    lead || at <= candidate_end.saturating_add(1) && candidate_end != usize::MAX
+    lead || first <= candidate_end.saturating_add(1) && candidate_end != usize::MAX
         || c.sentence(at).len() <= 3
 }

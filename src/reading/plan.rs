@@ -88,27 +88,37 @@ fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]
     for (o, s) in candidates.iter().zip(stances.iter_mut()) {
         let reported = matches!(
             s,
-            Stance::Refused(CueKind::Report | CueKind::Ask | CueKind::Past)
+            Stance::Refused(CueKind::Report | CueKind::Ask | CueKind::Past | CueKind::Reject)
         );
         if !reported {
             continue;
         }
+        // "100 is a lot but fine": a refusal is taken back by what follows the "but".
+        let refused = matches!(s, Stance::Refused(CueKind::Reject));
         let from = o.end;
         let accepted = c.cues.iter().any(|q| {
             q.kind == CueKind::Accept
                 && q.start >= from
+                && (!refused || (from..q.end).any(|i| c.is(i, Class::Adversative)))
                 && !(from..q.start).any(|i| c.money(i).is_some())
                 && !(q.start.saturating_sub(2)..q.start).any(|i| c.is(i, Class::Negator))
                 && !c.is(q.end, Class::Negator)
-                && !c
-                    .cues
-                    .iter()
-                    .any(|n| n.kind == CueKind::Reject && n.start >= from && n.start <= q.end)
+                && !c.cues.iter().any(|n| {
+                    n.kind == CueKind::Reject
+                        && turned(c, from, n.start, refused)
+                        && n.start <= q.end
+                })
         });
         if accepted {
             *s = Stance::Offered;
         }
     }
+}
+
+/// Whether a refusal counts against the acceptance after it: the one taken back by a "but" does not.
+fn turned(c: &Context, from: usize, refusal: usize, taken_back: bool) -> bool {
+    let past = |i: usize| !taken_back || (from..i).any(|k| c.is(k, Class::Adversative));
+    refusal >= from && past(refusal)
 }
 
 /// "not 100 a week" style pairs are judged one by one; nothing is dropped here but amounts of a
@@ -146,8 +156,25 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
         let from = match before {
             Some((o, s)) => {
                 let corrected = c.cues.iter().any(|q| {
-                    q.kind == CueKind::Correct && q.start >= o.end && leads_to(c, q.end, at)
+                    q.kind == CueKind::Correct
+                        && q.start >= o.end
+                        && (leads_to(c, q.end, at)
+                            || q.end <= at
+                                && judge(c, at, at, at + 1, candidates) == Stance::Offered)
                 });
+                // "80 a week but 60 would be safer", "100 a week? I was thinking 60"
+                let asked = c.sym(c.sentence(o.money).end) == super::lexicon::sym::QUESTION
+                    && c.sentence(at).start > o.end;
+                let turned = asked || (o.end..at).any(|i| c.is(i, Class::Adversative));
+                let lowered = turned
+                    && money.amount < o.amount
+                    && judge(c, at, at, at + 1, candidates) == Stance::Offered;
+                // "100 a week. wait that's too much. 60"
+                let refused_since = c.sentence(at).start > o.end
+                    && c.cues_in(CueKind::Reject, o.end..at).next().is_some()
+                    && own_figure(c, at, candidates);
+                let lowered = lowered || refused_since;
+                let corrected = corrected || lowered || closes(c, o.end, at);
                 let foreign = *s == Stance::Foreign;
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.
@@ -181,6 +208,22 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
         });
     }
     carried
+}
+
+/// "75 a week, nah hold up my phone bill went up, 65": a figure that ends its sentence after a turn.
+fn closes(c: &Context, from: usize, at: usize) -> bool {
+    let comma = |i: usize| c.sym(i) == super::lexicon::sym::COMMA;
+    let ends = at + 1 == c.sentence(at).end
+        || comma(at + 1)
+        || c.is(at + 1, Class::And)
+        || c.is(at + 1, Class::Adversative);
+    // "so 50", "now 60"
+    let led = at > 0 && (c.is(at - 1, Class::Consequence) || c.is_date(at - 1));
+    let set_off = at > from && (comma(at - 1) || led && at > from + 1 && comma(at - 2));
+    let corrected =
+        |q: &super::context::Cue| q.kind == CueKind::Correct && q.start >= from && q.end <= at;
+    let turns = (from..at).any(|i| c.is(i, Class::Adversative)) || c.cues.iter().any(corrected);
+    ends && set_off && turns
 }
 
 /// "scratch that, 85": nothing but a comma between the correction and its figure.
@@ -254,6 +297,11 @@ fn finish(
     {
         weeks = weeks_of(duration.length, duration.period.unwrap_or(period));
         review |= duration.range && weeks.is_some() && !matches!(duration.length, Length::Vague);
+    }
+    // "540 over 12 weeks which is 45 a week": the same said twice.
+    if weeks.is_none() {
+        let same = |o: &&Candidate| o.spread && o.amount == weekly;
+        weeks = all.iter().find(same).and_then(|o| o.weeks);
     }
     let start = start_words(c, chosen);
     let mut start_unit = start;

@@ -98,13 +98,22 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
     c.cues
         .iter()
         .filter(|q| {
-            q.side == Side::Left && q.start >= barrier && q.end <= money + 1 && is_stance(q.kind)
+            q.side == Side::Left
+                && q.start >= barrier
+                && q.end <= money + 1
+                && is_stance(q.kind)
+                && !(names_another_thing(q.kind) && set_apart(c, q.end, money))
         })
         // A cue that takes the amount in ends one unit later and would beat every other; what
         // counts is where its words end.
         .max_by_key(|q| (q.end.min(money), usize::MAX - q.start))
         .map(|q| q.kind)
         .or_else(|| inherited(c, money, barrier, others))
+}
+
+/// "I get fewer hours now, 60 a week": what names another thing stands close, or there is no comma.
+fn set_apart(c: &Context, cue_end: usize, money: usize) -> bool {
+    money.saturating_sub(cue_end) > 2 && (cue_end..money).any(|i| c.sym(i) == sym::COMMA)
 }
 
 const fn is_stance(kind: CueKind) -> bool {
@@ -212,33 +221,42 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
 
 /// "you said 100 a week, I can do 60": the words belong to the amount that follows them.
 fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
-    c.money(limit).is_some()
-        && right.kind == CueKind::Offer
-        && c.cues.iter().any(|left| {
-            left.side == Side::Left
-                && is_stance(left.kind)
-                && left.start <= right.start
-                && left.end > right.start
-                && left.end + 2 >= limit
-        })
+    // "y'all want 90 a week lol I got 45"
+    let own = |q: &Cue| q.kind == CueKind::Own && q.start <= right.start && q.end == limit + 1;
+    c.money(limit).is_some() && c.cues.iter().any(own)
+        || c.money(limit).is_some()
+            && right.kind == CueKind::Offer
+            && c.cues.iter().any(|left| {
+                left.side == Side::Left
+                    && is_stance(left.kind)
+                    && left.start <= right.start
+                    && left.end > right.start
+                    && left.end + 2 >= limit
+            })
 }
+
+/// More words than this that say nothing of offers, and the amount is taken for another thing.
+const STRANGE_WORDS: usize = 5;
 
 /// No cue at all. A bare offer stands alone or among words that say nothing else; "gym 40 a month"
 /// does not. Names and unknown words are let through only in small number.
 fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
     let sentence = c.sentence(money);
     let (mut known, mut strange) = (0, 0);
+    // Somebody else in the clause, or a question: then few strange words are enough to doubt it.
+    let asked = c.sym(c.sentence(money).end) == sym::QUESTION;
+    let mut other = asked;
     let mut copula = false;
     for i in sentence {
         let earlier = i < money && (c.money(i).is_some() || c.is(i, Class::Consequence));
         if earlier {
             // "rent is 1100, so 60 a week": what led up to the offer does not colour it.
-            (known, strange, copula) = (0, 0, false);
+            (known, strange, copula, other) = (0, 0, false, asked);
             continue;
         }
         if c.is(i, Class::Adversative) {
             if i < money {
-                (known, strange, copula) = (0, 0, false);
+                (known, strange, copula, other) = (0, 0, false, asked);
                 continue;
             }
             break;
@@ -261,6 +279,7 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         if c.is(i, Class::Copula) && i < money && !(i > 0 && c.is(i - 1, Class::Pronoun)) {
             copula = true;
         }
+        other |= c.is(i, Class::Third);
         // What follows "starting" says when, not what: "starting when my taxes come".
         if i > money && (c.is(i, Class::StartLead) || c.is(i, Class::Until)) {
             break;
@@ -285,7 +304,8 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         }
     }
     let _ = others;
-    if copula || strange > 1 && strange * 2 > known || strange > 3 {
+    let strange_here = strange > 1 && strange * 2 > known || strange > 3;
+    if copula || other && strange_here || strange > STRANGE_WORDS {
         return Stance::Foreign;
     }
     Stance::Bare

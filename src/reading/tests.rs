@@ -118,10 +118,40 @@ fn terms_are_found_however_they_are_put() {
             None,
         ),
         ("80 cada 8 dias", 8_000, None),
+        ("I owe 900. Can I split it over 9 weeks?", 10_000, Some(9)),
+        ("half of the 600 over 6 weeks", 5_000, Some(6)),
+        ("6 weekly installments for the 600", 10_000, Some(6)),
+        ("12 weeks, 45 each", 4_500, Some(12)),
+        ("540 over 12 weeks which is 45 a week", 4_500, Some(12)),
+        ("110 x 6 every two weeks", 5_500, Some(12)),
+        ("45 biweekly for at least 3 months", 2_250, Some(12)),
+        ("Forty five dollars. Weekly. That's it", 4_500, None),
+        ("100 a week is a lot but fine", 10_000, None),
+        ("could do 80 a week but 60 would be safer", 6_000, None),
+        ("100 a week? I was thinking 60", 6_000, None),
+        ("100 per week. wait that's too much. 60", 6_000, None),
+        (
+            "75 a week, nah hold up my phone bill went up, 65",
+            6_500,
+            None,
+        ),
+        ("y'all want 90 a week lol I got 45", 4_500, None),
+        ("I get fewer hours now, 60 a week", 6_000, None),
+        (
+            "mire joven, ochenta y cinco por semana y quedamos en paz",
+            8_500,
+            None,
+        ),
+        ("the two grand in 5 monthly payments", 10_000, Some(20)),
     ] {
         assert_eq!(plan(text), Some((cents, weeks)), "{text}");
     }
     for text in [
+        "should I get hired I'd pay 80 a week",
+        "75 a week was what Janet said",
+        "when does the 75 a week start",
+        "someone has to pay £30 a week",
+        "my cleaner takes 30 a week",
         "225 a week is way outta my range",
         "150 a week, no can do",
         "where am I gonna get 100 a week",
@@ -165,12 +195,36 @@ fn keywords_stand_alone_whatever_surrounds_them() {
         ("S.T.O.P", Some(Keyword::Stop)),
         ("Opt-Out", Some(Keyword::Stop)),
         ("ALTO por favor", Some(Keyword::Stop)),
+        ("q u i t", Some(Keyword::Stop)),
+        ("ST OP", Some(Keyword::Stop)),
+        ("st0p", Some(Keyword::Stop)),
+        ("a l t o", Some(Keyword::Stop)),
         ("help me please", Some(Keyword::Help)),
         ("start", Some(Keyword::Start)),
         ("yes", None),
         ("stop by tomorrow", None),
     ] {
         assert_eq!(read(text, day()).keyword, keyword, "{text}");
+    }
+}
+
+#[test]
+fn an_insult_is_read_in_disguise_and_not_of_others() {
+    for text in [
+        "tell that b1tch at the front desk",
+        "y'all are some sl*mlords",
+        "you a55holes",
+        "this slumlord won't get a dime",
+    ] {
+        assert!(read(text, day()).has(Trigger::HostileLanguage), "{text}");
+    }
+    for text in [
+        "those bastards at the bank put a hold on my check",
+        "my ex is a liar and a thief",
+        "I'm drunk as a motherfucker",
+        "I owe 200 and b12 shots cost 40",
+    ] {
+        assert!(!read(text, day()).has(Trigger::HostileLanguage), "{text}");
     }
 }
 

@@ -192,6 +192,7 @@ impl Scanner<'_> {
                     self.word.push('*');
                 }
                 Folded::Digit(d) if self.leet(next) => self.word.push(char::from(b'0' + d)),
+                Folded::Digit(_) if self.disguised(next) => self.word.push('*'),
                 Folded::Digit(_) | Folded::Mark(_) => break,
             }
             at = next;
@@ -203,12 +204,36 @@ impl Scanner<'_> {
 
     /// True when the letters and digits around here form a word the tables know (`gr8`, `2morrow`).
     fn leet(&self, after: usize) -> bool {
+        self.whole(after)
+            .is_some_and(|whole| self.lexicon.get(&whole).is_some())
+    }
+
+    /// True when the digit here stands for a letter of a masked word: `b1tch`, `a55hole`.
+    fn disguised(&self, after: usize) -> bool {
+        let letter = |c: char| match c {
+            '0' => 'o',
+            '1' => 'i',
+            '3' => 'e',
+            '4' => 'a',
+            '5' => 's',
+            '7' => 't',
+            other => other,
+        };
+        self.whole(after).is_some_and(|w| {
+            self.masks
+                .find(&w.chars().map(letter).collect::<String>())
+                .is_some()
+        })
+    }
+
+    /// The word so far with the letters and digits that go on from it.
+    fn whole(&self, after: usize) -> Option<String> {
         let mut whole = self.word.clone();
         let mut at = self.at + self.word.len();
         // Only plain ASCII words are written this way, so bytes and characters agree; anything
         // else simply fails the lookup.
         if at > after || after - at != 1 || !self.text.is_char_boundary(at) {
-            return false;
+            return None;
         }
         while let Some((c, next)) = self.peek_at(at) {
             if !c.is_ascii_alphanumeric() || whole.len() > 12 {
@@ -217,7 +242,7 @@ impl Scanner<'_> {
             whole.push(c.to_ascii_lowercase());
             at = next;
         }
-        self.lexicon.get(&whole).is_some()
+        Some(whole)
     }
 
     fn lookup(&mut self, apostrophe: bool) -> Sym {

@@ -132,6 +132,14 @@ impl Grouper<'_> {
         self.syms.get(at).copied().unwrap_or(sym::STOP)
     }
 
+    /// Whether the word at a token is one of these.
+    pub(super) fn named(&self, at: usize, words: &[&str]) -> bool {
+        let word = self.sym(at);
+        words
+            .iter()
+            .any(|w| self.model.lexicon.get(w) == Some(word))
+    }
+
     pub(super) fn number(&self, at: usize) -> Option<Number> {
         self.model.numbers.read(self.tokens, self.text, at)
     }
