@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -15,6 +14,7 @@ use tracing::Instrument as _;
 use super::breaker::Verdict;
 use super::circuit::{Circuit, CircuitOpen};
 use super::connections::{Connections, Timeouts, Unread, is_dead_connection, read_body};
+use super::verdicts::{is_transient, judge_status, retry_after};
 use crate::engine::Clock;
 use crate::events::Neighbour;
 use crate::ops::metrics::Metrics;
@@ -394,52 +394,12 @@ impl<F: FnOnce()> Drop for Defer<F> {
     }
 }
 
-/// What a status says about a neighbour: 4xx never counts against it (`conflicts.md` C59), and those
-/// that only mean "not now" do not speak for it either.
-pub fn judge_status(status: StatusCode) -> Verdict {
-    match status.as_u16() {
-        408 | 425 | 429 => Verdict::Unknown,
-        200..=299 | 400..=499 => Verdict::Healthy,
-        // A redirect is the answer of something in the way.
-        _ => Verdict::Failed,
-    }
-}
-
 /// Of a read, or of anything whose good answer is JSON.
 pub(super) fn reads(answer: &Answer) -> Verdict {
     match judge_status(answer.status) {
         Verdict::Healthy if answer.status.is_success() && answer.json.is_none() => Verdict::Failed,
         verdict => verdict,
     }
-}
-
-/// 408, 425, 429 and everything from 500 up may work a moment later; so may what is behind a
-/// redirect, which no neighbour sends: something stands in the way.
-pub fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 300..=399 | 408 | 425 | 429 | 500..)
-}
-
-/// How long `Retry-After` asks to wait, as seconds or as a date. A date is measured from the
-/// answer's own `Date`, because its clock is not ours.
-pub fn retry_after(answer: &reqwest::Response, now: DateTime<Utc>) -> Option<Duration> {
-    let text = |name| answer.headers().get(name)?.to_str().ok();
-    wanted_pause(
-        text(reqwest::header::RETRY_AFTER)?,
-        text(reqwest::header::DATE),
-        now,
-    )
-}
-
-fn wanted_pause(wanted: &str, sent: Option<&str>, now: DateTime<Utc>) -> Option<Duration> {
-    let wanted = wanted.trim();
-    if let Ok(seconds) = wanted.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(wanted).ok()?;
-    let sent = sent.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
-    let from = sent.unwrap_or_else(|| now.into());
-    // A date in the past means now.
-    Some(until.duration_since(from).unwrap_or_default())
 }
 
 /// What went wrong, without the address, which may hold a phone number.
