@@ -158,55 +158,62 @@ mod tests {
         }
     }
 
-    fn watcher() -> Reader {
-        Reader {
-            watches: true,
-            ..reader("watcher", Some(0))
-        }
+    /// Every stage that reads the stream has nothing left, but for these; and a stranger.
+    fn readers(behind: &[(&str, u64)]) -> Vec<Reader> {
+        let floor = |name| {
+            let found = behind.iter().find(|(stage, _)| *stage == name);
+            found.map(|(_, floor)| *floor)
+        };
+        let ours = STAGES.iter().filter(|row| row.stream() == Stream::Inbound);
+        ours.map(|row| row.name)
+            .chain(["audit"])
+            .map(|name| reader(name, floor(name)))
+            .collect()
     }
 
     #[test]
     fn what_anybody_has_yet_to_handle_stays() {
-        let (intake, decide) = (reader("intake", None), reader("decide", None));
-        let behind = |floor| reader("decide", Some(floor));
-        for (readers, kept, what) in [
+        for (behind, kept, what) in [
+            (&[][..], Some(151), "the older half goes"),
+            (&[("decide", 120)], Some(121), "not beyond the slowest"),
+            (&[("decide", 180)], Some(151), "nor beyond the half"),
+            (&[("decide", 100)], None, "nothing is handled"),
+            (&[("decide", 0)], None, "never read: paused"),
             (
-                vec![intake.clone(), decide.clone()],
-                Some(151),
-                "the older half goes",
-            ),
-            (
-                vec![intake.clone(), behind(120)],
-                Some(121),
-                "not beyond the slowest",
-            ),
-            (
-                vec![intake.clone(), behind(100)],
-                None,
-                "nothing is handled",
-            ),
-            (vec![intake.clone(), behind(0)], None, "never read, paused"),
-            (
-                vec![behind(180), reader("intake", Some(110))],
+                &[("decide", 130), ("intake", 110)],
                 Some(111),
                 "the slowest of two",
             ),
-            (
-                vec![intake.clone(), decide.clone(), reader("audit", Some(130))],
-                Some(131),
-                "a stranger's",
-            ),
-            (
-                vec![intake.clone(), decide.clone(), watcher()],
-                Some(151),
-                "a watcher keeps nothing",
-            ),
-            (vec![intake.clone()], None, "one of ours is not there"),
-            (vec![], None, "nobody is there"),
+            (&[("audit", 130)], Some(131), "a stranger's"),
         ] {
+            let readers = readers(behind);
             assert_eq!(keep_from(&stream(readers.len()), &readers), kept, "{what}");
         }
-        let listed = [intake, decide];
-        assert_eq!(keep_from(&stream(3), &listed), None, "one is not listed");
+    }
+
+    #[test]
+    fn who_is_not_listed_may_have_handled_nothing() {
+        let all = readers(&[]);
+        assert_eq!(keep_from(&stream(all.len() + 1), &all), None, "a stranger");
+        for missing in all.iter().filter(|reader| reader.name != "audit") {
+            let listed: Vec<Reader> = all
+                .iter()
+                .filter(|reader| reader.name != missing.name)
+                .cloned()
+                .collect();
+            let stream = stream(listed.len());
+            assert_eq!(keep_from(&stream, &listed), None, "{}", missing.name);
+        }
+        assert_eq!(keep_from(&stream(0), &[]), None, "nobody");
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_watcher() {
+        let mut all = readers(&[]);
+        all.push(Reader {
+            watches: true,
+            ..reader("watcher", Some(0))
+        });
+        assert_eq!(keep_from(&stream(all.len()), &all), Some(151));
     }
 }
