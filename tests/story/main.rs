@@ -35,6 +35,7 @@ mod faults;
 mod feed;
 mod full;
 mod gate;
+mod guarantees;
 mod health;
 mod hours;
 mod least_rights;
