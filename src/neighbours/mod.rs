@@ -12,6 +12,7 @@ pub mod model;
 pub mod notifications;
 pub mod open;
 pub mod sms_agent;
+mod verdicts;
 
 use std::sync::Arc;
 

@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use super::caller::{Caller, Unanswered, is_transient, judge_status};
+use super::caller::{Caller, Unanswered};
+use super::verdicts::{is_transient, judge_status};
 use crate::domain::{EscalationType, Severity};
 
 /// Whom to tell.

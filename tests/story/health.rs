@@ -91,7 +91,10 @@ async fn a_model_that_fails_shows_after_its_first_failure() {
     world.text("c1", "hello").await;
     let (_, body) = world.get("/health/dependencies").await;
     assert_eq!(body["openai"], false, "{body}");
-    assert_eq!(body["services"]["openai"]["last_error"], "answered 503");
+    assert_eq!(
+        body["services"]["openai"]["last_error"],
+        "openai: answered 503"
+    );
     assert_eq!(body["degradation_mode"], "partial");
     world.finish(0).await;
 }

@@ -18,11 +18,11 @@ use super::limits::{self, Limits, Rates};
 use super::{Bill, Completion, Message, ModelError, answer, read_answer};
 use crate::domain::{Prices, WorkflowId};
 use crate::neighbours::breaker::Verdict;
-use crate::neighbours::caller;
 use crate::neighbours::circuit::Circuit;
 use crate::neighbours::connections::{
     Connections, Timeouts, Unread, is_dead_connection, read_body,
 };
+use crate::neighbours::{caller, verdicts};
 use crate::ops::metrics::Metrics;
 use crate::ops::trace::part;
 
@@ -298,7 +298,7 @@ async fn post(
         .await
         .inspect_err(dead)?;
     let now = chrono::Utc::now();
-    let _ = RETRY_AFTER.try_with(|cell| cell.set(caller::retry_after(&answer, now)));
+    let _ = RETRY_AFTER.try_with(|cell| cell.set(verdicts::retry_after(&answer, now)));
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = match read_body(answer).await {
         Ok(body) => body,
@@ -317,7 +317,7 @@ async fn post(
 /// What an error says about the server: only what is not its answer counts against it.
 fn verdict(error: &OpenAIError) -> Verdict {
     match error {
-        OpenAIError::ApiError(answer) => caller::judge_status(answer.status_code),
+        OpenAIError::ApiError(answer) => verdicts::judge_status(answer.status_code),
         OpenAIError::Reqwest(_) | OpenAIError::JSONDeserialize(..) => Verdict::Failed,
         _ => Verdict::Unknown,
     }
