@@ -9,6 +9,7 @@
 )]
 
 mod fleet;
+mod forgotten;
 mod texts;
 mod world;
 
