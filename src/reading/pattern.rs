@@ -91,6 +91,8 @@ pub(crate) struct Table {
     tails: Vec<Sym>,
     /// Bit sets over symbols, shared by the candidates that have the same.
     filters: Vec<Box<[u64]>>,
+    /// For each step that is a gap, the filter of what can follow it: most words of a gap end there.
+    after_gap: Vec<Option<u16>>,
 }
 
 /// A pattern that can start at a word, with the words that may follow that one. Most of a text's
@@ -156,9 +158,14 @@ impl Table {
     /// The symbols that can come second in a match of a pattern; `None` when anything can, or
     /// nothing has to.
     fn second_words(&self, entry: u16, size: usize) -> Option<Box<[u64]>> {
-        let mut bits = vec![0u64; size / 64 + 1].into_boxed_slice();
         let (pc, _) = self.entries[usize::from(entry)];
-        let mut open = vec![(pc, false)];
+        self.words_at(pc, false, size)
+    }
+
+    /// The symbols a match can go on with at a step, or, with `second` unset, after the next word.
+    fn words_at(&self, pc: Pc, second: bool, size: usize) -> Option<Box<[u64]>> {
+        let mut bits = vec![0u64; size / 64 + 1].into_boxed_slice();
+        let mut open = vec![(pc, second)];
         let mut seen = std::collections::HashSet::new();
         while let Some((pc, second)) = open.pop() {
             if !seen.insert((pc, second)) {
@@ -185,6 +192,13 @@ impl Table {
             }
         }
         Some(bits)
+    }
+
+    fn can_follow(&self, filter: Option<u16>, word: Option<&Sym>) -> bool {
+        filter.is_none_or(|filter| {
+            let bits = &self.filters[usize::from(filter)];
+            word.is_some_and(|s| bits[*s as usize / 64] & (1 << (*s as usize % 64)) != 0)
+        })
     }
 
     fn is_tail(&self, word: Sym) -> bool {
@@ -234,8 +248,11 @@ impl Table {
                     return Some(at + words.take_while(|s| !sym::ends_sentence(**s)).count());
                 }
                 Op::Gap(n) => {
+                    let next = self.after_gap.get(pc as usize).copied().flatten();
                     for skipped in 0..=usize::from(n) {
-                        if let Some(end) = self.run(pc + 1, at + skipped, syms) {
+                        if self.can_follow(next, syms.get(at + skipped))
+                            && let Some(end) = self.run(pc + 1, at + skipped, syms)
+                        {
                             return Some(end);
                         }
                         match syms.get(at + skipped) {

@@ -236,15 +236,8 @@ impl TableBuilder {
             let Ok(entry) = u16::try_from(index) else {
                 break;
             };
-            let filter = self.table.second_words(entry, size).and_then(|bits| {
-                if let Some(id) = known.get(&bits) {
-                    return Some(*id);
-                }
-                let id = u16::try_from(self.table.filters.len()).ok()?;
-                self.table.filters.push(bits.clone());
-                known.insert(bits, id);
-                Some(id)
-            });
+            let bits = self.table.second_words(entry, size);
+            let filter = bits.and_then(|bits| self.table.filter(bits, &mut known));
             for s in &self.table.firsts[index] {
                 if let Some(bucket) = by_first.get_mut(*s as usize) {
                     let bucket: &mut Vec<Candidate> = bucket;
@@ -253,7 +246,27 @@ impl TableBuilder {
             }
         }
         self.table.by_first = by_first;
+        for index in 0..self.table.code.len() {
+            let gap = matches!(self.table.code[index], Op::Gap(_));
+            let next = Pc::try_from(index + 1).ok().filter(|_| gap);
+            let bits = next.and_then(|pc| self.table.words_at(pc, true, size));
+            let filter = bits.and_then(|bits| self.table.filter(bits, &mut known));
+            self.table.after_gap.push(filter);
+        }
         (self.table, self.faults)
+    }
+}
+
+impl Table {
+    /// The number of a filter, shared by all that are the same.
+    fn filter(&mut self, bits: Box<[u64]>, known: &mut HashMap<Box<[u64]>, u16>) -> Option<u16> {
+        if let Some(id) = known.get(&bits) {
+            return Some(*id);
+        }
+        let id = u16::try_from(self.filters.len()).ok()?;
+        self.filters.push(bits.clone());
+        known.insert(bits, id);
+        Some(id)
     }
 }
 
