@@ -39,6 +39,7 @@ mod topics;
 mod vocabulary;
 mod vouched;
 mod weekly;
+pub mod wording;
 mod words;
 
 pub use grounds::{CheckSettings, Grounds, Terms};
@@ -90,7 +91,6 @@ const CHECKS: &[Check] = &[
     phones::check,
     names::check,
     promises::check,
-    commitments::check,
     claims::check,
     fees::check,
     topics::check,
@@ -104,8 +104,7 @@ const CHECKS: &[Check] = &[
     placeholders::check,
     echo::check,
     orders::check,
-    remarks::check,
-    vocabulary::check,
+    wording::check,
 ];
 
 /// What the checks make of a reply.
