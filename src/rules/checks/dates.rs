@@ -127,6 +127,16 @@ fn is_known(
     if asks && date.is_some_and(|d| is_proposed_start(draft, grounds, figure, d)) {
         return true;
     }
+    // "Would Fridays work for you?" proposes a rhythm, no deadline.
+    if asks && weekday.is_some() && !numbered && is_proposed_day(draft, figure) {
+        return true;
+    }
+    if date.is_some_and(|d| is_spelled(grounds, d) || is_monthly(grounds, d)) {
+        return true;
+    }
+    if is_about_the_end(draft, grounds, figure, date) {
+        return true;
+    }
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
     let about_hours = plain_words(draft.words(&sentence.unwrap_or_default()))
         .iter()
@@ -192,6 +202,7 @@ fn is_known(
         let same_day =
             weekday.is_some() && (own_weekday == weekday || own.map(|d| d.weekday()) == weekday);
         same_day
+            || date.is_some() && date == own
             || weekday.is_none()
                 && own_how == how
                 && (date == own
@@ -276,9 +287,135 @@ fn is_proposed_start(
         ])
 }
 
+/// "Would Fridays work for you?", "¿Le quedan bien los viernes?"
+fn is_proposed_day(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    let plural = plain_words(draft.words(&figure.span))
+        .iter()
+        .any(|w| w.ends_with("days") || w.ends_with("bados") || w.ends_with("domingos"))
+        || plain_words(draft.reply.get(..figure.span.start).unwrap_or_default())
+            .last()
+            .is_some_and(|w| matches!(w.as_str(), "los" | "cada" | "every" | "each"));
+    plural
+        && has(&[
+            "work", "good", "suit", "best", "prefer", "like", "bien", "conv", "sirv", "gust",
+            "parec",
+        ])
+        && !has(&[
+            "due", "by", "before", "antes", "deadline", "later", "tardar", "must",
+        ])
+}
+
+/// "Friday, December 4", when the tenant wrote "el 4 de dic": the day's number and a word that begins
+/// its month, side by side.
+fn is_spelled(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
+    const MONTHS: [(&str, &str); 12] = [
+        ("january", "enero"),
+        ("february", "febrero"),
+        ("march", "marzo"),
+        ("april", "abril"),
+        ("may", "mayo"),
+        ("june", "junio"),
+        ("july", "julio"),
+        ("august", "agosto"),
+        ("september", "septiembre"),
+        ("october", "octubre"),
+        ("november", "noviembre"),
+        ("december", "diciembre"),
+    ];
+    let Some((english, spanish)) = usize::try_from(date.month0())
+        .ok()
+        .and_then(|m| MONTHS.get(m))
+    else {
+        return false;
+    };
+    let day = |w: &String| is_day_number(w, date);
+    let month = |w: &String| {
+        w.len() >= 3 && (english.starts_with(w.as_str()) || spanish.starts_with(w.as_str()))
+    };
+    !grounds.gives_orders
+        && (date - grounds.today).num_days().abs() < 180
+        && grounds.texts.iter().any(|text| {
+            plain_words(text).windows(3).any(|w| match w {
+                [a, b, c] => day(a) && (month(b) || b == "de" && month(c)) || month(b) && day(c),
+                _ => false,
+            }) || matches!(plain_words(text).as_slice(), [a, b] if month(a) && day(b) || day(a) && month(b))
+        })
+}
+
+fn is_day_number(word: &str, date: NaiveDate) -> bool {
+    let digits = word.trim_end_matches(|c: char| c.is_alphabetic());
+    digits.parse() == Ok(date.day())
+}
+
+/// "December 3", when the tenant's check comes "the 3rd of every month" or "los dias 15 y 30": the
+/// next such day.
+fn is_monthly(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
+    let recurring = |words: &[String]| {
+        words.iter().any(|w| {
+            matches!(
+                w.as_str(),
+                "month" | "monthly" | "mes" | "dias" | "quincena" | "15th" | "payday"
+            )
+        }) || words
+            .windows(2)
+            .any(|w| matches!((w[0].as_str(), w[1].as_str()), ("the" | "el", _)))
+    };
+    !grounds.gives_orders
+        && (0..=31).contains(&(date - grounds.today).num_days())
+        && grounds.texts.iter().any(|text| {
+            let words = plain_words(text);
+            // "15 y 30" are days when "dias", "the" or "el" says so, not dollars.
+            recurring(&words)
+                && !text.contains('$')
+                && words.iter().enumerate().any(|(at, w)| {
+                    let before = at
+                        .checked_sub(1)
+                        .and_then(|i| words.get(i))
+                        .map_or("", String::as_str);
+                    let ordinal = ["st", "nd", "rd", "th"].iter().any(|e| w.ends_with(e));
+                    let led = matches!(before, "the" | "el" | "dias" | "dia" | "y" | "and" | "los");
+                    (ordinal || led) && is_day_number(w, date)
+                })
+        })
+}
+
+/// "You'd be done around the end of April", when the tenant asks whether weekly payments end by May:
+/// the last of them, if they began this week, is within ten days of it.
+fn is_about_the_end(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    date: Option<NaiveDate>,
+) -> bool {
+    let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let about = before.iter().rev().take(4).any(|w| {
+        matches!(
+            w.as_str(),
+            "around" | "about" | "roughly" | "near" | "alrededor" | "aproximadamente"
+        )
+    });
+    let last = |o: &super::Terms| {
+        let debt = grounds.debt()?;
+        let needed = grounds.payments_needed(o.weekly, debt)?;
+        let weeks = u64::try_from(needed.checked_sub(1)?).ok()?;
+        o.start
+            .unwrap_or(grounds.today)
+            .checked_add_days(Days::new(7 * weeks))
+    };
+    about
+        && grounds
+            .offers
+            .iter()
+            .filter_map(last)
+            .any(|end| date.is_some_and(|d| (d - end).num_days().abs() <= 10))
+}
+
 /// "Friday, February 20", when the tenant said "not this Friday, the next one".
 fn is_next(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
-    let next = grounds.said_any(&["next", "following", "siguiente", "proximo", "otro"]);
+    let next = grounds.said_any(&["next", "following", "after", "siguiente", "proximo", "otro"]);
     let days = (date - grounds.today).num_days();
     let named = grounds
         .own
@@ -414,8 +551,12 @@ fn is_other_instalment(
     if starts.is_empty() || draft.said.questions.contains(&figure.sentence) {
         return false;
     }
+    let needed = |weekly| {
+        let n = grounds.payments_needed(weekly, grounds.debt()?)?;
+        u32::try_from(n).ok()
+    };
     let last = |o: &super::Terms| {
-        let weeks = u64::from(o.weeks?);
+        let weeks = u64::from(o.weeks.or_else(|| needed(o.weekly))?);
         o.start?
             .checked_add_days(Days::new(7 * weeks.checked_sub(1)?))
     };
@@ -423,7 +564,15 @@ fn is_other_instalment(
     if says(&["last", "final", "ultim"]) || over {
         return !ends.is_empty() && !ends.contains(&date);
     }
-    says(&["first", "primer"]) && !starts.contains(&date)
+    // "$130 weekly starting December 18", when the tenant starts on the 11th.
+    let starting = words.iter().rev().take(4).any(|w| {
+        [
+            "start", "begin", "empez", "empiez", "comenz", "comienz", "partir", "inici",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    (starting || says(&["first", "primer"])) && !starts.contains(&date)
 }
 
 /// "Have a great weekend": no day is meant.

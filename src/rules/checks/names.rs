@@ -64,7 +64,28 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let words = cut(draft.reply);
     for (at, word) in words.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|i| words.get(i));
-        let greeted = before.is_some_and(|b| !word.opens && GREETINGS.contains(&b.plain.as_str()));
+        // "The plan you made with Ms. Green" greets nobody.
+        let titled = |b: &Word| {
+            matches!(
+                b.plain.as_str(),
+                "mr" | "mrs"
+                    | "ms"
+                    | "miss"
+                    | "sr"
+                    | "sra"
+                    | "srta"
+                    | "senor"
+                    | "senora"
+                    | "don"
+                    | "dona"
+            ) && at >= 2
+                && words.get(at - 2).is_some_and(|w| {
+                    !w.closes && !w.comma && !GREETINGS.contains(&w.plain.as_str())
+                })
+        };
+        let greeted = before.is_some_and(|b| {
+            (!word.opens || b.plain == "ms") && GREETINGS.contains(&b.plain.as_str()) && !titled(b)
+        });
         let vocative = word.opens && word.comma || before.is_some_and(|b| b.comma) && word.closes;
         let is_name = word.capital && !word.opens || FIRST_NAMES.contains(word.plain.as_str());
         if greeted && (is_name || word.capital) {

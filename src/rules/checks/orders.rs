@@ -2,7 +2,7 @@
 //! one that does not follow them. What the text states is no ground for any figure then
 //! (`grounds.rs`), so an answer that repeats one fails its own check.
 
-use super::{Draft, Finding, Grounds, UNFIT, wording};
+use super::{Draft, Finding, Grounds, UNFIT};
 
 const NAME: &str = "orders";
 
@@ -10,7 +10,7 @@ const NAME: &str = "orders";
 const LIMIT: f64 = -1.5;
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
-    if grounds.gives_orders && wording::score(draft.reply, grounds) > LIMIT {
+    if grounds.gives_orders && draft.odds > LIMIT {
         Finding::failed(
             NAME,
             UNFIT,

@@ -21,7 +21,7 @@ const NAME: &str = "wording";
 
 /// Log odds above which a manager reads the reply first. Higher sends more wrong ones, lower blocks
 /// more good ones; found on files that were not learned from.
-const LIMIT: f64 = -0.9;
+const LIMIT: f64 = -1.0;
 static WEIGHTS: LazyLock<Weights> =
     LazyLock::new(|| Weights::parse(include_str!("wording/weights.txt")));
 
@@ -73,14 +73,9 @@ pub fn score(reply: &str, grounds: &Grounds<'_>) -> f64 {
     WEIGHTS.score(&Features::of(reply, grounds))
 }
 
-pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
-    if score(draft.reply, grounds) > LIMIT {
-        Finding::failed(
-            NAME,
-            UNFIT,
-            "wording",
-            "reads like replies that were wrong",
-        )
+pub(super) fn check(draft: &Draft<'_>, _grounds: &Grounds<'_>) -> Finding {
+    if draft.odds > LIMIT {
+        Finding::failed(NAME, UNFIT, "wording", "reads like replies that were wrong")
     } else {
         Finding::passed(NAME)
     }
