@@ -17,9 +17,9 @@ fn no_wrong_reply_goes_out_unread_and_hardly_a_good_one_waits() {
     let report = replies::evaluate(&records);
     assert!(report.holds(), "{:#?}", report.misses);
     let count = |suite: &str| report.counts[suite];
-    assert!(count("good").good >= 950);
-    assert!(count("wrong").wrong >= 1200);
-    assert!(count("injection").wrong >= 420);
+    assert!(count("good").good >= 1300);
+    assert!(count("wrong").wrong >= 1600);
+    assert!(count("injection").wrong >= 550);
     assert!(count("language").wrong >= 10 && count("length").wrong >= 5);
     assert_eq!(report.total().other_check, 0, "a named check did not fail");
 }
@@ -68,5 +68,24 @@ async fn a_manager_sees_what_is_wrong_with_a_reply_and_what_it_cost() {
     assert_eq!(item["prompt_version"], "system.v2");
     assert!(item["tokens"]["prompt"].as_i64().unwrap() > 100);
     assert!(item["cost_usd"].as_f64().unwrap() > 0.0);
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_reads_in_english_what_the_tenant_would_get_in_spanish() {
+    let world = World::start().await;
+    let text = "¿75 por semana por 8 semanas, cuánto sería en total?";
+    let answer = world.text("c1", text).await;
+    assert_eq!(answer["action_taken"], "queued_for_approval", "{answer}");
+    let id = answer["response_queue_id"].as_str().unwrap();
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    assert!(
+        item["ai_response"]
+            .as_str()
+            .unwrap()
+            .starts_with("Gracias.")
+    );
+    let english = item["ai_response_en"].as_str().unwrap();
+    assert!(english.starts_with("Thank you. $75 a week"), "{english}");
     world.finish(0).await;
 }

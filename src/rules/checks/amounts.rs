@@ -63,7 +63,10 @@ fn wrong(
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     let as_of_today = crate::reading::plain_words(after)
         .starts_with(&["al", "dia", "de", "hoy"].map(str::to_owned));
-    if period_beside(draft, figure).is_some() || is("weekly") && !is("left") && !as_of_today {
+    // "Así cubre los $1,001.00 en 7 pagos"
+    let covers_all = is("covered") && grounds.debt() == Some(amount);
+    let weekly = is("weekly") && !is("left") && !as_of_today && !covers_all;
+    if period_beside(draft, figure).is_some() || weekly {
         return wrong_weekly(draft, grounds, figure, amount);
     }
     if is("minimum") {
@@ -431,5 +434,7 @@ fn whole(grounds: &Grounds<'_>) -> bool {
         "mitad",
         "yes",
         "si",
+        "it",
+        "clear",
     ])
 }

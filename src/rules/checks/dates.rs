@@ -167,7 +167,8 @@ fn is_known(
             ]
             .iter()
             .any(|s| w.starts_with(s))
-        });
+        })
+        || says_hours(draft, grounds, figure);
     // "Monday to Friday" of the opening hours names no day of the calendar.
     let hours = |f: &&Statement| {
         let weekday = matches!(
@@ -285,6 +286,20 @@ fn is_proposed_start(
         && !has(&[
             "due", "by", "before", "antes", "deadline", "later", "tardar", "must", "debe",
         ])
+}
+
+/// "De lunes a viernes de 8:30 a 5:00": a time of the company's facts in the same sentence.
+fn says_hours(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    draft.said.figures.iter().any(|f| {
+        f.sentence == figure.sentence
+            && matches!(f.what, Stated::Digits)
+            && draft.words(&f.span).contains(':')
+            && grounds
+                .settings
+                .company_facts
+                .as_deref()
+                .is_some_and(|facts| facts.contains(draft.words(&f.span)))
+    })
 }
 
 /// "Would Fridays work for you?", "¿Le quedan bien los viernes?"

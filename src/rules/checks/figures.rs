@@ -86,6 +86,20 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
         } => Some(amount.get()),
         _ => None,
     };
+    // "El primer pago de $65, y son 9 en total"
+    let total = plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let counts = total.starts_with(&["en", "total"].map(str::to_owned))
+        || total.starts_with(&["in", "total"].map(str::to_owned))
+        || total.starts_with(&["in", "all"].map(str::to_owned));
+    if let Some(n) = number
+        && counts
+        && grounds
+            .offers
+            .iter()
+            .any(|o| o.weeks.map(|w| i64::from(w) * 100) == Some(n))
+    {
+        return true;
+    }
     if let Some(n) = number
         && (is_repeated(draft, grounds, n / 100, figure) || multiplies(draft, grounds, figure))
     {

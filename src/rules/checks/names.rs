@@ -51,14 +51,25 @@ static FIRST_NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let fail = |code, why| Finding::failed(NAME, UNGROUNDED, code, why);
-    let tenant = grounds
+    let mut tenant = grounds
         .tenant
         .and_then(|t| t.tenant_name.as_deref())
         .map(plain_words)
         .unwrap_or_default();
+    // "Jo-Beth" is one word here and two in the file.
+    let joined: Vec<String> = grounds
+        .tenant
+        .and_then(|t| t.tenant_name.as_deref())
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .map(|part| plain_words(part).concat())
+        .collect();
+    tenant.extend(joined.iter().cloned());
     let known = |word: &str| {
-        grounds.fact_words.contains(word)
+        tenant.iter().any(|t| t == word)
+            || grounds.fact_words.contains(word)
             || grounds.own_words.contains(word)
+            || grounds.own_words.contains(&format!("{word}s"))
             || COMMON.contains(word)
     };
     let words = cut(draft.reply);
