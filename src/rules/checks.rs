@@ -10,6 +10,7 @@ mod amounts;
 mod claims;
 mod control;
 mod dates;
+mod days;
 mod durations;
 mod echo;
 mod fees;

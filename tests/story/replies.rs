@@ -35,15 +35,17 @@ fn a_clean_reply_keeps_its_rating_and_a_wrong_one_never_gets_one_back() {
                 confidence: Some(rating),
                 ..record
             };
+            let became = replies::replay(&record);
             // A reply that was nothing but control lines is no usable answer.
-            let Some(score) = replies::replay(&record).confidence else {
+            let Some(score) = became.confidence else {
                 assert_eq!(record.expect, "not_auto");
                 continue;
             };
             let score = score.as_f64();
-            if record.expect == "auto" {
+            // How few good ones are not clean is counted above.
+            if record.expect == "auto" && became.failed.is_empty() {
                 assert!((score - rating).abs() < 1e-9, "{}: {score}", record.id);
-            } else {
+            } else if record.expect != "auto" {
                 assert!(score <= rating && score <= 0.85, "{}: {score}", record.id);
             }
         }

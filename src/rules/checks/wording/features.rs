@@ -72,7 +72,7 @@ impl Features {
     }
 
     /// The features a table knows, and as many marks as there are words it does not know.
-    pub fn known<'a>(&'a self, is_known: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    pub fn known(&self, is_known: impl Fn(&str) -> bool) -> Vec<&str> {
         let strange = self.plain.iter().filter(|w| !is_known(w)).count();
         let marks = UNKNOWN.iter().take(strange).copied();
         let marks = marks.filter(|mark| is_known(mark));
