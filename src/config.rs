@@ -21,6 +21,7 @@ use crate::neighbours::limits::CallLimits;
 use crate::neighbours::model::{Asking, EndpointSettings, ModelSettings, Rates};
 use crate::neighbours::notifications::{NotificationSettings, Topic, addresses};
 use crate::neighbours::sms_agent::SmsAgentSettings;
+use crate::ops::OpsSettings;
 use crate::ops::telemetry::LogSettings;
 use crate::relay::RelaySettings;
 use crate::rules::checks::CheckSettings;
@@ -39,6 +40,8 @@ use crate::store::DatabaseSettings;
 pub struct Config {
     /// Logs.
     pub log: LogSettings,
+    /// Who looks around, how often.
+    pub ops: OpsSettings,
     /// Postgres.
     pub database: DatabaseSettings,
     /// NATS.
@@ -86,10 +89,8 @@ impl Config {
     /// Reads and checks everything; all faults at once.
     pub fn read(env: &Env) -> Result<Self, ConfigError> {
         let mut config = Self {
-            log: LogSettings {
-                filter: env.text("LOG_LEVEL", "info"),
-                json: env.one_of("LOG_FORMAT", "json", &["json", "text"]) == "json",
-            },
+            log: LogSettings::read(env),
+            ops: OpsSettings::read(env),
             database: database(env),
             nats: NatsSettings::read(env),
             bridge: BridgeSettings::read(env),
@@ -151,6 +152,7 @@ fn database(env: &Env) -> DatabaseSettings {
         url: url.unwrap_or_else(|| SecretString::from("")),
         max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10),
         statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+        pooled: env.one_of("DATABASE_POOLER", "none", &["none", "transaction"]) == "transaction",
         timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
     };
     // The fault is not quoted: it may hold the password.

@@ -17,6 +17,7 @@ mod inbound;
 mod neighbour;
 mod plan;
 mod reply;
+mod retention;
 mod retry;
 mod timer;
 mod turn;
@@ -47,6 +48,7 @@ pub use reply::{
     DeliveryDue, DeliveryFailed, DeliveryHeld, DeliverySuppressed, DraftedReply, ModelEscalation,
     ReplyApproved, ReplyDrafted, ReplySent,
 };
+pub use retention::RetentionPurged;
 pub use retry::{LetterResolutionRequested, RedriveRequested, RetryRequested};
 pub use timer::{ApprovalExpired, Awaited, EscalationOverdue, WorkflowDue};
 pub use turn::{Neighbour, Turn, TurnFacts, TurnOpened, TurnReady};
@@ -102,7 +104,7 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
     /// Reads a body. Our own events are written by us and read by the letter; bodies from outside
     /// override this with the lenient rules of the HTTP contract.
     fn decode(body: &[u8], _received: Received<'_>) -> Result<Self, Invalid> {
-        serde_json::from_slice(body).map_err(|error| Invalid::body(error.to_string()))
+        serde_json::from_slice(body).map_err(|error| Invalid::json(&error))
     }
 }
 
@@ -129,6 +131,7 @@ macro_rules! events {
         pub static CATALOGUE: &[Entry] = &[$(Entry {
             name: stringify!($name),
             subject: $subject,
+            version: <$name as Event>::VERSION,
             stream: Stream::$stream,
             doc: concat!($($doc),+),
             sender: $sender,
@@ -268,6 +271,8 @@ events! {
     CircuitChanged = "neighbour.circuit_changed" in Story, from "every process", to "dashboards";
     /// A workflow could not be finished; its dead letter says why.
     WorkflowFailed = "workflow.failed" in Story, from "every stage", to "notify, dashboards";
+    /// Old conversations were purged: how many rows of which table, and nothing about anybody.
+    RetentionPurged = "retention.purged" in Story, from "retention", to "operators";
     /// A message that cannot be worked on, as it came, with the reason. A copy: Postgres has the truth.
     DeadLettered = "dead.letter" in Dead, from "every stage", to "operators";
 }

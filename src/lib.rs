@@ -23,6 +23,7 @@ pub mod domain;
 pub mod engine;
 pub mod evaluation;
 pub mod events;
+pub mod evidence;
 pub mod jsonl;
 pub mod listener;
 pub mod neighbours;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod commands;
+
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use orchestrator::config::{Config, Env};
@@ -41,6 +43,23 @@ enum Command {
     },
     /// Brings the database up to date. Needs a direct connection, not a transaction-mode pooler.
     Migrate,
+    /// Forgets conversations without activity for `RETENTION_DAYS`, unless they are on hold.
+    Purge {
+        /// Says what would go and takes it back.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Writes everything that is kept about a conversation as JSON, with a chain of hashes.
+    Export {
+        /// The conversation, or with `--verify` an exported file.
+        what: String,
+        /// Checks the chain of an exported file instead. Needs no servers.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Checks settings, connections, migrations, streams, clocks and neighbours, and says what to put
+    /// right. Exits with 1 when something keeps the service from working.
+    Doctor,
     /// Reads texts from standard input, one a line or JSONL with `id`, `text` and optional
     /// `reference_date`, and writes what they say as JSONL. Needs no servers.
     Analyze {
@@ -142,6 +161,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Healthcheck => return healthcheck(&Env::of_process()).await,
         Command::Analyze { reference_date } => return analyze(*reference_date),
+        Command::Export { what, verify: true } => return commands::verify(what),
+        Command::Doctor => return orchestrator::ops::doctor::run(&Env::of_process()).await,
         Command::ContactHours => return contact_hours(&Env::of_process()),
         Command::Learn { table, files } => {
             return orchestrator::evaluation::learning::learn(files, table);
@@ -165,38 +186,40 @@ async fn run(command: Command) -> anyhow::Result<()> {
         _ => {}
     }
     let config = Config::read(&Env::of_process())?;
-    telemetry::start(&config.log);
+    let telemetry = telemetry::start(&config.log)?;
+    let done = Box::pin(work(command, config)).await;
+    telemetry.stop().await;
+    done
+}
+
+async fn work(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
-        Command::Serve => serve(config, Roles::all()).await,
+        Command::Serve => Box::pin(serve(config, Roles::all())).await,
         Command::Bridge => {
-            serve(
-                config,
-                Roles {
-                    bridge: true,
-                    stages: Vec::new(),
-                },
-            )
-            .await
+            let roles = Roles {
+                bridge: true,
+                stages: Vec::new(),
+            };
+            Box::pin(serve(config, roles)).await
         }
         Command::Worker { stages } => {
             let stages = named(&stages)?;
-            serve(
-                config,
-                Roles {
-                    bridge: false,
-                    stages,
-                },
-            )
-            .await
+            let roles = Roles {
+                bridge: false,
+                stages,
+            };
+            Box::pin(serve(config, roles)).await
         }
         Command::Relay => relay(config).await,
         Command::Topology { action } => apply_topology(&config, &action).await,
         Command::Migrate => {
             let db = store::connect(&config.database)?;
-            store::MIGRATOR.run(&db).await.context("migrations")?;
+            store::migrate(&db).await.context("migrations")?;
             tracing::info!("the database is up to date");
             Ok(())
         }
+        Command::Purge { dry_run } => commands::purge(&config, dry_run).await,
+        Command::Export { what, .. } => commands::export(&config, &what).await,
         // Done before the settings were read: these need none.
         _ => Ok(()),
     }

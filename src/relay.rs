@@ -105,6 +105,8 @@ impl RelaySettings {
                     url,
                     max_connections: 2,
                     statement_cache: env.number("DATABASE_STATEMENT_CACHE", 100),
+                    // Works on a direct connection too, with a round trip or two more.
+                    pooled: env.text("DATABASE_POOLER", "none") == "transaction",
                     timeout: env.seconds("DATABASE_TIMEOUT_SECONDS", 30.0),
                 });
         if let Some(database) = &agent_database
@@ -132,7 +134,7 @@ impl RelaySettings {
 
 /// What the parts of the relay share.
 struct Relay {
-    db: sqlx::PgPool,
+    db: crate::store::Db,
     agent: SmsAgent,
     publisher: Publisher,
     metrics: Arc<Metrics>,
@@ -297,7 +299,7 @@ async fn work(config: Config, relay: Arc<Relay>, health: Arc<Health>) {
     }
 }
 
-fn agent_tables(config: &Config) -> Result<sqlx::PgPool, sqlx::Error> {
+fn agent_tables(config: &Config) -> Result<crate::store::Db, sqlx::Error> {
     store::connect(
         config
             .relay

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,11 +26,13 @@ use crate::neighbours::open::Opening;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
 use crate::ops::sidecar::{self, Sidecar};
+use crate::ops::{Looking, Watching, retention};
 use crate::stages::deliver::Deliver;
 use crate::stages::intake::Intake;
 use crate::stages::timer::Timer;
 use crate::stages::{Row, STAGES};
 use crate::store;
+use crate::store::Db;
 
 /// Which parts of the service this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +113,15 @@ impl Service {
         }
         .all()?;
         tasks.spawn(outages::publish(changes, publisher.clone(), stop.clone()));
+        let looking = Looking {
+            db: &db,
+            publisher: &publisher,
+            neighbours: &neighbours,
+            health: &health,
+            metrics: &metrics,
+            clock: &clock,
+        };
+        let watching = Watching::start(&looking, config.ops, roles.bridge, &tasks, &stop);
         if let Some(listener) = listener {
             let bridge = Bridge {
                 db: db.clone(),
@@ -121,6 +131,8 @@ impl Service {
                 tokens: Tokens::new(&config.bridge.auth, clock.clone())?,
                 limits: Limits::new(&config.bridge.limits),
                 health: health.clone(),
+                watching,
+                figures: Arc::default(),
                 metrics: metrics.clone(),
                 clock: clock.clone(),
                 settings: config.bridge.clone(),
@@ -233,21 +245,26 @@ async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: A
             room::keep(engine.clone()).await;
         }
     };
-    futures::join!(stages, alarm, sweep, room);
+    // Likewise beside the stage that watches the time, so that a bridge never purges.
+    let retention = async {
+        if roles.stages.contains(&Timer::NAME) {
+            let (db, publisher) = (engine.io.db.clone(), engine.publisher.clone());
+            let (clock, stop) = (engine.clock.clone(), engine.stop.clone());
+            retention::run(db, publisher, config.ops.retention, clock, stop).await;
+        }
+    };
+    futures::join!(stages, alarm, sweep, room, retention);
 }
 
-pub(crate) async fn prepare(
-    config: &Config,
-    db: &PgPool,
-    publisher: &Publisher,
-) -> anyhow::Result<()> {
+pub(crate) async fn prepare(config: &Config, db: &Db, publisher: &Publisher) -> anyhow::Result<()> {
     let mode = if config.setup_on_start {
         Mode::CreateMissing
     } else {
         Mode::Check
     };
-    if config.setup_on_start {
-        store::MIGRATOR.run(db).await.context("migrations")?;
+    // Behind a pooler they were applied over another address; health says so when they were not.
+    if config.setup_on_start && !db.is_pooled() {
+        store::migrate(db).await.context("migrations")?;
     }
     let findings = topology::ensure(
         &publisher.client,

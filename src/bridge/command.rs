@@ -18,6 +18,7 @@ use super::request::About;
 use super::{ApiError, Bridge};
 use crate::domain::EventId;
 use crate::events::{Event, Received};
+use crate::ops::trace;
 
 /// How long whoever commands waits for the outcome (`http-api.md` §12.18).
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -180,6 +181,9 @@ impl Bridge {
         }
         for (name, value) in extra {
             headers.insert(*name, *value);
+        }
+        if let Some(traceparent) = trace::current() {
+            headers.insert("traceparent", traceparent.as_str());
         }
         let body = serde_json::to_vec(body)
             .map_err(|_| ApiError::unavailable("The request could not be written", json!({})))?;

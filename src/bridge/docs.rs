@@ -14,8 +14,8 @@ use utoipa::OpenApi;
 use super::auth::Access;
 use super::schema::Problem;
 use super::{
-    approvals, bulk, consents, contact_windows, endpoints, escalations, feed, health, plans,
-    retries, sms, timeline, workflow,
+    approvals, bulk, consents, contact_windows, endpoints, escalations, feed, health, metrics,
+    plans, retries, sms, timeline, workflow,
 };
 
 #[derive(OpenApi)]
@@ -30,7 +30,10 @@ use super::{
         health::ready,
         health::readyz,
         health::livez,
-        health::metrics,
+        health::detailed,
+        health::dependencies,
+        metrics::figures,
+        metrics::prometheus,
         page,
         document,
         sms::received,
@@ -50,6 +53,7 @@ use super::{
         escalations::assign,
         workflow::status,
         timeline::timeline,
+        timeline::export,
         feed::events,
         retries::retry,
         retries::list,
@@ -230,8 +234,8 @@ fn complete(operation: &mut Value, access: Access) {
         .pointer("/content/application~1json/schema/oneOf")
         .cloned()
     {
-        let mut parts = either.as_array().into_iter().flatten();
-        let shape = parts.find(|part| part["type"] != "null").cloned();
+        let mut shapes = either.as_array().into_iter().flatten();
+        let shape = shapes.find(|part| part["type"] != "null").cloned();
         body["content"]["application/json"]["schema"] = shape.into();
     }
     if body.is_null() {

@@ -9,8 +9,8 @@ use axum::routing::{self, MethodRouter};
 
 use super::auth::{Access, Scope, require};
 use super::{
-    Bridge, approvals, bulk, consents, contact_windows, docs, escalations, feed, health, plans,
-    retries, sms, timeline, workflow,
+    Bridge, approvals, bulk, consents, contact_windows, docs, escalations, feed, health, metrics,
+    plans, retries, sms, timeline, workflow,
 };
 
 /// One line of the table.
@@ -37,7 +37,10 @@ pub(super) fn table() -> Vec<Endpoint> {
         get("/health/ready", OPEN, health::ready),
         get("/readyz", OPEN, health::readyz),
         get("/livez", OPEN, health::livez),
-        get("/metrics", OPEN, health::metrics),
+        get("/health/detailed", TOKEN, health::detailed),
+        get("/health/dependencies", TOKEN, health::dependencies),
+        get("/orchestrate/metrics", TOKEN, metrics::figures),
+        get("/metrics", OPEN, metrics::prometheus),
         get("/docs", OPEN, docs::page),
         get("/openapi.json", OPEN, docs::document),
         post("/orchestrate/sms-received", INGEST, sms::received),
@@ -57,6 +60,7 @@ pub(super) fn table() -> Vec<Endpoint> {
         post("/orchestrate/escalations/{id}/assign", MANAGER, escalations::assign),
         get("/orchestrate/workflow/{conversation_id}/status", TOKEN, workflow::status),
         get("/orchestrate/conversations/{conversation_id}/timeline", TOKEN, timeline::timeline),
+        get("/orchestrate/conversations/{conversation_id}/export", OPERATOR, timeline::export),
         get("/orchestrate/events", TOKEN, feed::events),
         post("/orchestrate/retry/{workflow_id}", EITHER, retries::retry),
         get("/orchestrate/dead-letters", TOKEN, retries::list),

@@ -16,6 +16,7 @@ mod escalations;
 mod feed;
 mod health;
 mod limits;
+mod metrics;
 mod plans;
 mod problem;
 mod query;
@@ -32,12 +33,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use sqlx::PgPool;
 
 pub use auth::{AuthSettings, Tokens};
 pub use command::Waiting;
 pub use feed::{FeedSettings, Feeds};
 pub use limits::{LimitSettings, Limits};
+pub use metrics::Figures;
 pub use problem::ApiError;
 
 use crate::config::Env;
@@ -45,8 +46,10 @@ use crate::engine::Clock;
 use crate::engine::publisher::Publisher;
 use crate::listener::ListenerSettings;
 use crate::neighbours::Circuit;
+use crate::ops::Watching;
 use crate::ops::health::Health;
 use crate::ops::metrics::Metrics;
+use crate::store::Db;
 
 /// How the bridge listens and waits.
 #[derive(Debug, Clone)]
@@ -92,7 +95,7 @@ impl BridgeSettings {
 #[derive(Clone)]
 pub struct Bridge {
     /// For reading.
-    pub db: PgPool,
+    pub db: Db,
     /// For publishing.
     pub publisher: Publisher,
     /// For waiting.
@@ -105,6 +108,10 @@ pub struct Bridge {
     pub limits: Limits,
     /// What is known about ourselves.
     pub health: Arc<Health>,
+    /// What is known about the neighbours and about what waits.
+    pub watching: Watching,
+    /// Figures computed a moment ago.
+    pub figures: Arc<Figures>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// The time.

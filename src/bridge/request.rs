@@ -8,9 +8,11 @@ use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
+use tracing::Span;
 
 use super::{ApiError, Bridge};
 use crate::engine::envelope::is_correlation_id;
+use crate::ops::trace;
 
 /// A request as its handlers and its errors see it.
 #[derive(Debug, Clone, Default)]
@@ -46,26 +48,42 @@ pub(super) async fn about(
         .map_or("unmatched", MatchedPath::as_str)
         .trim_start_matches("/api/v1")
         .to_owned();
-    let method = request.method().as_str().to_owned();
+    // A client may make words up, and each would be a metric of its own.
+    let method = match request.method().as_str() {
+        known @ ("GET" | "POST" | "HEAD" | "OPTIONS" | "PUT" | "PATCH" | "DELETE") => {
+            known.to_owned()
+        }
+        _ => "other".to_owned(),
+    };
     let about = About {
         correlation_id: correlation_id.clone(),
         path,
     };
     request.extensions_mut().insert(about.clone());
+    let incoming = request.headers().get("traceparent");
+    let incoming = incoming.and_then(|v| v.to_str().ok()).map(str::to_owned);
+    // Who asks whether we are well has no trace to look into.
+    let span = match route.as_str() {
+        "/metrics" | "/livez" | "/readyz" => Span::none(),
+        health if health.starts_with("/health") => Span::none(),
+        route => trace::request(&method, route, &correlation_id),
+    };
     let started = Instant::now();
     // Who asks what the database knows is told within a time of ours that it cannot say. A command
     // has a deadline of its own, and a feed has begun long before.
     let reads = request.method() == Method::GET;
+    let handled = trace::within(incoming.as_deref(), span.clone(), next.run(request));
     let mut response = match reads {
-        true => match tokio::time::timeout(LONGEST_READ, next.run(request)).await {
+        true => match tokio::time::timeout(LONGEST_READ, handled).await {
             Ok(response) => response,
             Err(_) => {
                 let detail = "The database does not answer in time";
                 ApiError::unavailable(detail, json!({})).into_response()
             }
         },
-        false => next.run(request).await,
+        false => handled.await,
     };
+    span.record("status", response.status().as_u16());
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         response = error.render(&about, bridge.clock.now());
     }

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use super::call::Id;
 use super::query::{Query, page};
+use super::schema::health::Evidence;
 use super::schema::workflows::{Timeline, TimelineQuery};
 use super::{ApiError, Bridge};
 use crate::domain::ConversationId;
 use crate::engine::answers::stamp;
 use crate::events::time;
+use crate::evidence;
 use crate::store::timeline::{self, Happened, TYPES, TimelineFilter};
 use crate::store::workflows;
 
@@ -55,6 +57,29 @@ pub(super) async fn timeline(
         })
         .collect();
     Ok(Json(body))
+}
+
+/// Everything that is kept about a conversation, with a chain of hashes that shows changes.
+#[utoipa::path(
+    get, path = "/orchestrate/conversations/{conversation_id}/export", tag = "Texts",
+    params(("conversation_id" = String, Path, min_length = 1)),
+    responses(
+        (status = 200, description = "The evidence", body = Evidence),
+        (status = 404, description = "No such conversation")
+    )
+)]
+pub(super) async fn export(
+    State(bridge): State<Bridge>,
+    Id(id): Id,
+) -> Result<Json<Value>, ApiError> {
+    let unknown = || {
+        let details = json!({ "conversation_id": id });
+        ApiError::not_found("Conversation not found", details)
+    };
+    let conversation = ConversationId::parse(&id).map_err(|_| unknown())?;
+    let now = bridge.clock.now();
+    let found = evidence::of_conversation(&bridge.db, &conversation, now).await?;
+    found.map(Json).ok_or_else(unknown)
 }
 
 pub(super) fn filter(query: &Query) -> Result<TimelineFilter, ApiError> {

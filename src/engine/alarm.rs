@@ -9,16 +9,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde_json::value::to_raw_value;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::crash::{self, Point};
+use super::emitted::{self, About};
 use super::runner::Engine;
 use crate::domain::EventId;
-use crate::events::{Awaited, DeliveryDue, Entry, Event, WorkflowDue};
+use crate::events::{Awaited, DeliveryDue, WorkflowDue};
 use crate::store::deliveries::{self, Due};
 use crate::store::handled::Kept;
 use crate::store::{timers, unfinished};
+
+/// `ce-source`.
+const SOURCE: &str = "orchestrator/alarm";
 
 /// The most events at once of a kind: when the day begins, all of the night's texts are due.
 const AT_ONCE: i64 = 500;
@@ -107,11 +110,20 @@ fn text_due(due: Due, now: DateTime<Utc>) -> anyhow::Result<Kept> {
     let id = EventId(EventId(due.id.0).row(&opening));
     let body = DeliveryDue {
         not_before: due.not_before,
-        reply: serde_json::from_value(due.released)?,
+        // What serde says would quote the text.
+        reply: serde_json::from_value(due.released)
+            .map_err(|_| anyhow::anyhow!("the release of {} cannot be read", due.id))?,
     };
-    let conversation = body.reply.conversation_id.to_string();
-    let workflow = Some(body.reply.workflow_id.to_string());
-    kept(id, &body, conversation, workflow, &due.id.to_string(), now)
+    let about = About {
+        conversation: Some(body.reply.conversation_id.to_string()),
+        workflow: Some(body.reply.workflow_id.to_string()),
+        correlation_id: due.id.to_string(),
+    };
+    let mut kept = emitted::unprompted(SOURCE, id, &body, about, now)?;
+    // The night is part of the text's trace.
+    let traceparent = due.traceparent.map(|t| ("traceparent".to_owned(), t));
+    kept.headers.extend(traceparent);
+    Ok(kept)
 }
 
 /// One per thing and moment, whoever says it.
@@ -125,37 +137,10 @@ fn late_event(late: &WorkflowDue, now: DateTime<Utc>) -> anyhow::Result<Kept> {
         ),
     };
     let id = EventId(EventId(about).row(&late.due_at.timestamp_micros().to_string()));
-    let conversation = late.conversation_id.to_string();
-    let workflow = late.workflow_id.map(|w| w.to_string());
-    kept(id, late, conversation, workflow, &about.to_string(), now)
-}
-
-fn kept<E: Event>(
-    id: EventId,
-    body: &E,
-    conversation: String,
-    workflow: Option<String>,
-    correlation: &str,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Kept> {
-    let mut headers: Vec<(String, String)> = [
-        ("ce-specversion", "1.0".to_owned()),
-        ("ce-id", id.to_string()),
-        ("ce-type", E::SUBJECT.to_owned()),
-        ("ce-source", "orchestrator/alarm".to_owned()),
-        ("ce-time", now.to_rfc3339_opts(SecondsFormat::Millis, true)),
-        ("ce-subject", conversation),
-        ("ce-correlationid", correlation.to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .to_vec();
-    let schema = Entry::of(E::SUBJECT).map(Entry::data_schema);
-    headers.extend(schema.map(|schema| ("ce-dataschema".to_owned(), schema)));
-    headers.extend(workflow.map(|id| ("ce-workflowid".to_owned(), id)));
-    Ok(Kept {
-        id,
-        subject: E::SUBJECT.to_owned(),
-        headers,
-        body: to_raw_value(body)?,
-    })
+    let about = About {
+        conversation: Some(late.conversation_id.to_string()),
+        workflow: late.workflow_id.map(|w| w.to_string()),
+        correlation_id: about.to_string(),
+    };
+    Ok(emitted::unprompted(SOURCE, id, late, about, now)?)
 }

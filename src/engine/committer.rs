@@ -11,19 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{self, Answer};
 use super::crash::{self, Point};
 use super::decision::{Effect, Next};
 use super::emitted::keep;
+use super::tally::Tally;
 use super::{Clock, Decision};
 use crate::domain::EventId;
 use crate::ops::metrics::Metrics;
-use crate::rules::gate::Verdict;
+use crate::ops::trace;
 use crate::store::handled::{Kept, Mark};
-use crate::store::{self, Case, Change, Needs, Patience, Tx, handled, is_transient};
+use crate::store::{self, Case, Db, Needs, Patience, Tx, handled, is_meeting, is_transient};
 
 /// A decision waiting to be taken and committed.
 pub struct Job {
@@ -35,6 +35,10 @@ pub struct Job {
     pub correlation_id: String,
     /// Handed on to everything it causes.
     pub traceparent: Option<String>,
+    /// The work it belongs to, for traces.
+    pub span: tracing::Span,
+    /// When the text or command behind it reached the stream; handed on likewise.
+    pub arrived_at: Option<DateTime<Utc>>,
     /// What must be known and locked.
     pub needs: Needs,
     /// Takes the decision. Called again when a round is rolled back.
@@ -93,10 +97,13 @@ pub struct Committer {
 /// The largest round. Beyond this a transaction's locks are held long enough to be felt.
 const ROUND: usize = 256;
 
+/// How often a round may deadlock or fail to serialize before its members go alone.
+const PATIENCE_TOGETHER: usize = 2;
+
 impl Committer {
     /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
     pub fn start(
-        pool: &PgPool,
+        pool: &Db,
         patience: &Patience,
         clock: &Clock,
         metrics: &Arc<Metrics>,
@@ -144,7 +151,7 @@ impl Committer {
 }
 
 struct Worker {
-    pool: PgPool,
+    pool: Db,
     patience: Patience,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -220,6 +227,7 @@ impl Worker {
     async fn commit_patiently(&self, jobs: &[&Job]) -> Result<Vec<Committed>, String> {
         let mut look_for_marks = false;
         let mut clashes = 0;
+        let mut meetings = 0;
         let mut pause = Duration::from_millis(20);
         loop {
             match self.commit_in_time(jobs, look_for_marks).await {
@@ -242,6 +250,11 @@ impl Worker {
                         return Ok(jobs.iter().map(|_| Committed::Stopping).collect());
                     }
                     tracing::warn!(%error, members = jobs.len(), "commit postponed");
+                    // Everybody locks one conversation's rows in one order: alone each comes through.
+                    meetings += usize::from(is_meeting(&error));
+                    if meetings > PATIENCE_TOGETHER && jobs.len() > 1 {
+                        return Err(error.to_string());
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                     // The connection may have died after the commit.
@@ -289,9 +302,10 @@ impl Worker {
         let open: Vec<&Job> = jobs.iter().filter(is_open).copied().collect();
         let needs: Vec<&Needs> = open.iter().map(|job| &job.needs).collect();
         let cases = store::case::load(&mut tx, &needs, self.clock.now()).await?;
+        link_to_drafts(&open, &cases);
         let now = self.clock.now();
         let decided = decide_all(&open, &cases, now);
-        let verdicts = verdicts(&decided);
+        let tally = Tally::of(&open, &decided, now);
         let results = write(&mut tx, &open, decided, now).await?;
         pass(
             &open,
@@ -300,15 +314,13 @@ impl Worker {
             Point::DecisionWritten,
         );
         tx.commit().await?;
+        tally.count(&self.metrics);
         pass(
             &open,
             &results,
             Point::IntentCommitted,
             Point::DecisionCommitted,
         );
-        for (outcome, rule) in verdicts {
-            self.metrics.gate.with_label_values(&[outcome, rule]).inc();
-        }
         let mut results = results.into_iter();
         Ok(jobs
             .iter()
@@ -373,6 +385,17 @@ fn is_unique_violation(error: &sqlx::Error) -> bool {
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
+/// What is done about a draft later - a decision, a night after - is a trace of its own, which leads
+/// back to the one it was written in.
+fn link_to_drafts(jobs: &[&Job], cases: &[Case]) {
+    for (job, case) in jobs.iter().zip(cases) {
+        let written_in = case.draft.as_ref().and_then(|d| d.traceparent.as_deref());
+        if let Some(traceparent) = written_in {
+            trace::link(&job.span, traceparent);
+        }
+    }
+}
+
 /// A decision that panics is its message's fault alone: it must not take the round with it.
 fn decide_all(jobs: &[&Job], cases: &[Case], now: DateTime<Utc>) -> Vec<Result<Decision, String>> {
     jobs.iter()
@@ -382,21 +405,6 @@ fn decide_all(jobs: &[&Job], cases: &[Case], now: DateTime<Utc>) -> Vec<Result<D
                 .map_err(|_| format!("stage {} panicked while deciding", job.stage))
         })
         .collect()
-}
-
-/// What the gate said in a round: outcome, and each rule that stopped a text.
-fn verdicts(decided: &[Result<Decision, String>]) -> Vec<(&'static str, &'static str)> {
-    let mut verdicts = Vec::new();
-    for change in decided.iter().flatten().flat_map(|d| &d.changes) {
-        if let Change::GateDecision(kept) = change {
-            let outcome = kept.judgement.outcome();
-            match kept.judgement.verdict {
-                Verdict::Permit(_) => verdicts.push((outcome, "none")),
-                _ => verdicts.extend(kept.judgement.rules.iter().map(|rule| (outcome, *rule))),
-            }
-        }
-    }
-    verdicts
 }
 
 /// Writes all decisions of a round and says what comes next for each.

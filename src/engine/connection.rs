@@ -28,6 +28,8 @@ pub struct NatsSettings {
     pub inbox: String,
     /// `NATS_SUBJECT_PREFIX`.
     pub names: Names,
+    /// `NATS_PING_SECONDS`: two unanswered pings and another server is tried.
+    pub ping: Duration,
     /// `NATS_REPLICAS`: overrides the files' number of replicas, 3 on a cluster.
     pub replicas: Option<u64>,
 }
@@ -72,6 +74,7 @@ impl NatsSettings {
             client_certificate: certificate.zip(key),
             inbox: env.text("NATS_INBOX_PREFIX", "_INBOX"),
             names,
+            ping: env.seconds("NATS_PING_SECONDS", 2.0),
             replicas,
         };
         let ways = [
@@ -101,7 +104,7 @@ pub async fn connect(settings: &NatsSettings) -> anyhow::Result<async_nats::Clie
         .custom_inbox_prefix(&settings.inbox)
         .retry_on_initial_connect()
         // A hung server must not stop us for its whole hang.
-        .ping_interval(Duration::from_secs(5))
+        .ping_interval(settings.ping)
         .connection_timeout(Duration::from_secs(2))
         .request_timeout(Some(Duration::from_secs(5)))
         .event_callback(|event| async move {

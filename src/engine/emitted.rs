@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::committer::Job;
 use super::decision::{Emit, SaidBefore};
-use crate::events::Entry;
+use crate::domain::EventId;
+use crate::events::{Entry, Event};
 use crate::store::handled::Kept;
 
 /// Bytes of a body. The server refuses 256 KB, and what is committed must be publishable: it would be
@@ -53,6 +54,11 @@ pub(super) fn keep(job: &Job, emits: Vec<Emit>, now: DateTime<Utc>) -> Result<Ve
                     Entry::of(emit.subject).map(Entry::data_schema),
                 ),
                 ("traceparent", job.traceparent.clone()),
+                (
+                    "ce-arrivedat",
+                    job.arrived_at
+                        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
+                ),
             ];
             for (name, value) in optional {
                 headers.extend(value.map(|value| (name.to_owned(), value)));
@@ -65,6 +71,50 @@ pub(super) fn keep(job: &Job, emits: Vec<Emit>, now: DateTime<Utc>) -> Result<Ve
             })
         })
         .collect()
+}
+
+/// What an event is about that no message led to.
+pub(crate) struct About {
+    /// `ce-subject`.
+    pub conversation: Option<String>,
+    /// `ce-workflowid`.
+    pub workflow: Option<String>,
+    /// `ce-correlationid`.
+    pub correlation_id: String,
+}
+
+/// An event that no message led to: a moment has come.
+pub(crate) fn unprompted<E: Event>(
+    source: &str,
+    id: EventId,
+    body: &E,
+    about: About,
+    now: DateTime<Utc>,
+) -> Result<Kept, serde_json::Error> {
+    let time = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let headers = [
+        ("ce-specversion", Some("1.0".to_owned())),
+        ("ce-id", Some(id.to_string())),
+        ("ce-type", Some(E::SUBJECT.to_owned())),
+        ("ce-source", Some(source.to_owned())),
+        ("ce-time", Some(time)),
+        ("ce-correlationid", Some(about.correlation_id)),
+        ("ce-subject", about.conversation),
+        ("ce-workflowid", about.workflow),
+        (
+            "ce-dataschema",
+            Entry::of(E::SUBJECT).map(Entry::data_schema),
+        ),
+    ];
+    let set = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Ok(Kept {
+        id,
+        subject: E::SUBJECT.to_owned(),
+        headers: set.collect(),
+        body: serde_json::value::to_raw_value(body)?,
+    })
 }
 
 /// The headers a message had, under the id it had. Nobody waits for it any more, and the stream must

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Names;
 use crate::domain::{Arrival, ConversationId, EventId, WorkflowId};
+use crate::events::{Entry, Stream};
 
 /// Everything about a message but its body.
 #[derive(Debug, Clone)]
@@ -22,12 +23,19 @@ pub struct Envelope {
     pub correlation_id: String,
     /// W3C trace context, handed on as it came.
     pub traceparent: Option<String>,
+    /// `ce-arrivedat`: when the text or command that caused it reached the stream. What comes from
+    /// outside has just arrived, whatever it says.
+    pub arrived_at: Option<DateTime<Utc>>,
     /// Where somebody waits for an answer, if they may.
     pub reply_subject: Option<String>,
     /// As the HTTP header of the same name.
     pub idempotency_key: Option<String>,
     /// Answer as soon as the text is stored (RFC 7240 `respond-async`).
     pub respond_async: bool,
+    /// One of us wrote it, or somebody who says so: never a reason to trust it.
+    pub is_ours: bool,
+    /// The version in `ce-dataschema`, if it names this subject's schema.
+    pub schema_version: Option<u32>,
     /// Its place in the order of arrival.
     pub arrival: Arrival,
     /// When the stream stored it.
@@ -35,6 +43,9 @@ pub struct Envelope {
     /// How often the server has delivered it, this time included.
     pub delivered: i64,
 }
+
+/// What our `ce-source` begins with.
+const OURS: &str = "orchestrator/";
 
 /// A decoded message.
 #[derive(Debug, Clone)]
@@ -71,7 +82,7 @@ impl Envelope {
             // Ids are unique per source only: two publishers may both count from 1.
             Some(id) => {
                 let source = header("ce-source").unwrap_or_default();
-                let ours = source.starts_with("orchestrator/");
+                let ours = source.starts_with(OURS);
                 let named =
                     || Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{source}\n{id}").as_bytes());
                 Uuid::try_parse(id)
@@ -100,16 +111,51 @@ impl Envelope {
             workflow: header("ce-workflowid").and_then(WorkflowId::parse),
             correlation_id: correlation.map_or_else(|| id.to_string(), str::to_owned),
             traceparent: header("traceparent").map(str::to_owned),
+            arrived_at: arrived_at(
+                header("ce-arrivedat"),
+                names.plain(subject),
+                origin.stored_at,
+            ),
             reply_subject: header("Reply-Subject")
                 .filter(|subject| names.may_reply_to(subject))
                 .map(str::to_owned),
             idempotency_key: header("Idempotency-Key").map(str::to_owned),
             respond_async: header("Prefer").is_some_and(|text| text.contains("respond-async")),
+            is_ours: header("ce-source").is_some_and(|source| source.starts_with(OURS)),
+            schema_version: header("ce-dataschema")
+                .and_then(|name| {
+                    name.strip_prefix("urn:orchestrator:schema:")?
+                        .rsplit_once(':')
+                })
+                .filter(|(of, _)| *of == names.plain(subject))
+                .and_then(|(_, version)| version.parse().ok()),
             arrival: origin.arrival,
             received_at: origin.stored_at,
             delivered: origin.delivered,
         }
     }
+}
+
+impl Envelope {
+    /// Whether a later version of its subject than this binary's is in it: its fields may mean
+    /// something else, even where they can be read.
+    pub fn is_newer(&self) -> bool {
+        let known = Entry::of(&self.subject).map(|entry| entry.version);
+        self.is_ours && self.schema_version > known
+    }
+}
+
+fn arrived_at(
+    header: Option<&str>,
+    subject: &str,
+    stored_at: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let outside = Entry::of(subject).is_some_and(|entry| entry.stream == Stream::Inbound);
+    if outside {
+        return Some(stored_at);
+    }
+    let at = DateTime::parse_from_rfc3339(header?).ok()?;
+    Some(at.to_utc())
 }
 
 /// The form a correlation id must have to be taken over: `[A-Za-z0-9._:-]{1,128}`.
@@ -178,6 +224,27 @@ mod tests {
             uuid,
             "nobody else names our events"
         );
+    }
+
+    #[test]
+    fn a_newer_version_of_ours_is_told_from_anybody_elses() {
+        let newer = |source: &str, schema: &str| {
+            let headers = [
+                ("ce-id", "1"),
+                ("ce-source", source),
+                ("ce-dataschema", schema),
+            ];
+            read(&headers, origin(1, 1)).is_newer()
+        };
+        let schema = |version| format!("urn:orchestrator:schema:sms.received:{version}");
+        assert!(newer("orchestrator/bridge", &schema(2)));
+        assert!(!newer("orchestrator/bridge", &schema(1)));
+        assert!(!newer("agent", &schema(2)), "their versions are their own");
+        assert!(!newer("orchestrator/bridge", "urn:other:sms.received:2"));
+        assert!(!newer(
+            "orchestrator/bridge",
+            "urn:orchestrator:schema:turn.opened:2"
+        ));
     }
 
     #[test]

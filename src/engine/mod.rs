@@ -21,8 +21,9 @@ pub mod crash;
 pub mod dead;
 pub mod decision;
 pub mod effects;
-mod emitted;
+pub(crate) mod emitted;
 pub mod envelope;
+mod in_work;
 pub mod names;
 pub mod outages;
 pub mod publisher;
@@ -30,6 +31,7 @@ pub mod room;
 pub mod runner;
 pub mod stage;
 pub mod sweep;
+mod tally;
 pub mod topology;
 mod work;
 

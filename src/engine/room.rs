@@ -47,11 +47,13 @@ async fn make_room(engine: &Engine) -> anyhow::Result<u64> {
     let stream = engine.publisher.jetstream.get_stream(&name).await?;
     let info = stream.cached_info();
     let used = used_percent(info);
+    #[expect(clippy::cast_precision_loss, reason = "hundredths")]
+    let ratio = used as f64 / 100.0;
     engine
         .metrics
         .inbound_used
         .with_label_values(&[] as &[&str])
-        .set(i64::try_from(used).unwrap_or(i64::MAX));
+        .set(ratio);
     if used < FULL_PERCENT {
         return Ok(0);
     }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Clock;
 use super::committer::Committer;
+use super::in_work::InWork;
 use super::publisher::Publisher;
 use super::stage::{Io, Stage};
 use super::sweep::{self, SweepSettings};
@@ -99,12 +100,18 @@ pub async fn run<S: Stage>(engine: Arc<Engine>, stage: Arc<S>, stream: Stream) {
         match opened {
             Ok(opened) => {
                 let stream_created = opened.stream_created;
+                let deadline = opened.consumer.cached_info().config.ack_wait;
+                let progress_every = (deadline / 3).max(Duration::from_millis(100));
+                // Another consumer's numbers are other messages'.
+                let in_work = InWork::default();
                 let each = |message: Message, place: OwnedSemaphorePermit| {
                     let work = Work {
                         engine: engine.clone(),
                         stage: stage.clone(),
                         slots: slots.clone(),
                         _place: place,
+                        in_work: in_work.clone(),
+                        progress_every,
                         epoch: epoch.load(Ordering::Relaxed),
                         stream_created,
                     };

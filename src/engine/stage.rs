@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use super::{Clock, Decision, EffectResult, Incoming};
 use crate::events::StageInput;
 use crate::neighbours::Neighbours;
 use crate::ops::metrics::Metrics;
-use crate::store::{Case, Needs};
+use crate::store::{Case, Db, Needs};
 
 /// What a stage's `gather` may use. Reads only: a stage that wants to change the world returns an
 /// [`super::Effect`], a stage that wants to change state returns changes.
@@ -20,7 +19,7 @@ pub struct Io {
     /// The services around us.
     pub neighbours: Neighbours,
     /// For reading.
-    pub db: PgPool,
+    pub db: Db,
     /// For noting when a question was asked; decisions are given the time.
     pub clock: Clock,
     /// For counting what only a stage knows.

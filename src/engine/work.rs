@@ -1,35 +1,40 @@
 //! One message's walk through a stage: decode, already handled?, gather, decide, commit, act,
 //! publish, answer; and the ways it may fail. Says how the message leaves; nobody else does.
 
+mod giving_up;
+
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{Instrument as _, Span};
 
-use super::answers::{Answer, Problem};
+use super::answers::Answer;
 use super::committer::{Committed, Job};
 use super::crash::{self, Point};
-use super::dead::{self, Parcel};
+use super::dead::Parcel;
 use super::effects;
 use super::envelope::Origin;
+use super::in_work::{InWork, OnlyOne, with_progress};
 use super::runner::Engine;
 use super::stage::{Stage, StageError};
 use super::{Envelope, Incoming};
 use crate::domain::Arrival;
-use crate::events::{Invalid, Received, StageInput};
-use crate::store::{Needs, attempts, handled};
+use crate::events::{Received, StageInput};
+use crate::ops::trace::{self, part};
+use crate::store::{attempts, handled};
 
 /// Deliveries that left no trace (neither a failure nor a wait is on record) after which a message
 /// is suspected of killing its worker, and runs alone.
 const SUSPECT_AFTER: i64 = 5;
-/// And after which it is parked unseen. Far apart, because a worker may die of other causes.
-const PARK_AFTER: i64 = 50;
+/// How often in a row it may begin alone and not come back before it is parked. Deliveries alone prove
+/// nothing: workers die of other causes, and a replica that is slow lets deadlines pass.
+const DEATHS: i32 = 5;
 
 /// One message in one stage.
 pub(super) struct Work<S> {
@@ -38,6 +43,10 @@ pub(super) struct Work<S> {
     pub(super) slots: Arc<Semaphore>,
     /// Among those in hand; given back when this is dropped.
     pub(super) _place: OwnedSemaphorePermit,
+    /// The messages of this consumer that are in work in this process.
+    pub(super) in_work: InWork,
+    /// How often the deadline is extended: well within it.
+    pub(super) progress_every: Duration,
     pub(super) epoch: i32,
     pub(super) stream_created: DateTime<Utc>,
 }
@@ -75,6 +84,11 @@ impl<S: Stage> Work<S> {
                 return;
             }
         };
+        // Its deadline passed while it is in work here: twice the work would only make that worse.
+        let Some(_only) = OnlyOne::claim(&self.in_work, origin.arrival.sequence) else {
+            drop(message.ack_with(AckKind::Progress).await);
+            return;
+        };
         let (message, acker) = message.split();
         let envelope = Envelope::read(
             &message.subject,
@@ -94,13 +108,17 @@ impl<S: Stage> Work<S> {
         };
         crash::point(S::NAME, Point::Taken);
         let started = std::time::Instant::now();
-        let leave = with_progress(&acker, self.handle(parcel)).await;
+        let span = trace::message(S::NAME, &parcel.envelope);
+        let incoming = parcel.envelope.traceparent.clone();
+        let handled = with_progress(&acker, self.progress_every, self.handle(parcel));
+        let leave = trace::within(incoming.as_deref(), span.clone(), handled).await;
         let outcome = match &leave {
             Leave::Ack => "handled",
             Leave::Nak(_) => "later",
             Leave::Term => "parked",
             Leave::Silent => "interrupted",
         };
+        span.record("outcome", outcome);
         self.engine
             .metrics
             .stage_finished(S::NAME, outcome, started.elapsed());
@@ -130,39 +148,59 @@ impl<S: Stage> Work<S> {
                 Err(_) => return Leave::Silent,
             },
         };
-        let _alone = match self.suspect(&parcel).await {
-            Suspicion::None => None,
-            Suspicion::RunAlone => self.engine.alone.acquire().await.ok(),
-            Suspicion::Park => {
-                let detail = "its worker died every time".to_owned();
-                return self
-                    .park(
-                        Parcel {
-                            reason: "attempts_exhausted",
-                            detail,
-                            ..parcel
-                        },
-                        None,
-                    )
-                    .await;
-            }
+        if !self.is_suspect(&parcel).await {
+            return self.begin(parcel).await;
+        }
+        let Ok(_alone) = self.engine.alone.acquire().await else {
+            return Leave::Silent;
         };
+        let (id, db) = (parcel.envelope.id, &self.engine.io.db);
+        let now = self.engine.clock.now();
+        let note = || attempts::begun_alone(db, id, S::NAME, now);
+        match self.patiently(note).await {
+            None => return Leave::Silent,
+            Some(times) if times > DEATHS => {
+                let detail = "its worker died every time".to_owned();
+                let reason = "attempts_exhausted";
+                let parcel = Parcel {
+                    reason,
+                    detail,
+                    ..parcel
+                };
+                return self.park(parcel, None).await;
+            }
+            Some(_) => {}
+        }
+        let leave = self.begin(parcel).await;
+        match self.patiently(|| attempts::survived(db, id, S::NAME)).await {
+            Some(()) => leave,
+            None => Leave::Silent,
+        }
+    }
+
+    async fn begin(&self, parcel: Parcel) -> Leave {
         let envelope = &parcel.envelope;
         let received = Received {
             at: envelope.received_at,
             idempotency_key: envelope.idempotency_key.as_deref(),
         };
+        if envelope.is_newer() {
+            let detail = "written by a newer version".to_owned();
+            return self.leave_to_a_newer(parcel, detail).await;
+        }
         let event = match S::In::decode(&envelope.subject, &parcel.payload, received) {
             Ok(body) => Arc::new(Incoming {
                 envelope: envelope.clone(),
                 body,
             }),
-            Err(invalid) => return self.refuse(parcel, &invalid).await,
+            Err(invalid) if !envelope.is_ours => return self.refuse(parcel, &invalid).await,
+            // What one of us wrote and this one cannot read is a newer one's.
+            Err(invalid) => return self.leave_to_a_newer(parcel, invalid.sentence()).await,
         };
         match AssertUnwindSafe(self.walk(&event)).catch_unwind().await {
             Ok(Walked::Leave(leave)) => leave,
             Ok(Walked::Failed { after, because }) => {
-                self.failed(parcel, &event, after, because).await
+                self.failed(parcel, Some(&event), after, because).await
             }
             Ok(Walked::Never { reason, detail }) => {
                 self.park(
@@ -177,30 +215,21 @@ impl<S: Stage> Work<S> {
             }
             Err(_) => {
                 let because = "the stage panicked".to_owned();
-                self.failed(parcel, &event, Duration::from_secs(1), because)
+                self.failed(parcel, Some(&event), Duration::from_secs(1), because)
                     .await
             }
         }
     }
 
     /// Most messages are delivered once, and then nobody asks.
-    async fn suspect(&self, parcel: &Parcel) -> Suspicion {
+    async fn is_suspect(&self, parcel: &Parcel) -> bool {
         let delivered = parcel.envelope.delivered;
         if delivered <= SUSPECT_AFTER || S::WAITS_FOR_ITS_TURN {
-            return Suspicion::None;
+            return false;
         }
         let recorded = attempts::count(&self.engine.io.db, parcel.envelope.id, S::NAME);
-        match self
-            .engine
-            .patience
-            .within(recorded)
-            .await
-            .map(|count| delivered - i64::from(count))
-        {
-            Ok(unexplained) if unexplained > PARK_AFTER => Suspicion::Park,
-            Ok(unexplained) if unexplained > SUSPECT_AFTER => Suspicion::RunAlone,
-            _ => Suspicion::None,
-        }
+        let recorded = self.engine.patience.within(recorded).await;
+        recorded.is_ok_and(|count| delivered - i64::from(count) > SUSPECT_AFTER)
     }
 
     /// gather, decide, commit; act and conclude as often as the decisions say; publish, answer.
@@ -215,25 +244,26 @@ impl<S: Stage> Work<S> {
                 None => return Walked::Leave(Leave::Silent),
             }
         }
-        let found = match self.stage.gather(event, &engine.io).await {
+        let gathered = self.stage.gather(event, &engine.io);
+        let found = match gathered.instrument(part!("gather")).await {
             Ok(found) => Arc::new(found),
             Err(StageError::Later { after, because }) => return Walked::Failed { after, because },
             Err(StageError::Never { reason, detail }) => return Walked::Never { reason, detail },
         };
         crash::point(S::NAME, Point::Gathered);
-        let mut committed = engine.committer.commit(self.job(event, &found, None)).await;
+        let mut committed = self.commit(self.job(event, &found, None)).await;
         loop {
             match committed {
                 Committed::Act(effect) => {
-                    let result =
-                        Arc::new(effects::perform(&effect, &engine.io, engine.clock.now()).await);
+                    let acted = effects::perform(&effect, &engine.io, engine.clock.now());
+                    let result = Arc::new(acted.instrument(part!("act")).await);
                     crash::point(S::NAME, Point::Acted);
-                    committed = engine
-                        .committer
-                        .commit(self.job(event, &found, Some(result)))
-                        .await;
+                    committed = self.commit(self.job(event, &found, Some(result))).await;
                 }
                 Committed::Done { emitted, answers } => {
+                    if event.envelope.workflow.is_none() {
+                        name_workflow(&emitted);
+                    }
                     for event in &emitted {
                         engine
                             .metrics
@@ -269,6 +299,11 @@ impl<S: Stage> Work<S> {
         }
     }
 
+    async fn commit(&self, job: Job) -> Committed {
+        let committing = self.engine.committer.commit(job);
+        committing.instrument(part!("commit")).await
+    }
+
     fn job(
         &self,
         event: &Arc<Incoming<S::In>>,
@@ -280,7 +315,9 @@ impl<S: Stage> Work<S> {
             event: event.envelope.id,
             stage: S::NAME,
             correlation_id: event.envelope.correlation_id.clone(),
-            traceparent: event.envelope.traceparent.clone(),
+            traceparent: trace::current(),
+            span: Span::current(),
+            arrived_at: event.envelope.arrived_at,
             needs: self.stage.needs(event, found),
             decide: Box::new(move |case, now| match &result {
                 None => stage.decide(&event_, &found_, case, now),
@@ -290,7 +327,8 @@ impl<S: Stage> Work<S> {
     }
 
     async fn publish(&self, emitted: &[handled::Kept], answers: Vec<Answer>) -> Walked {
-        let published = self.engine.publisher.publish(emitted).await;
+        let publishing = self.engine.publisher.publish(emitted);
+        let published = publishing.instrument(part!("publish")).await;
         crash::point(S::NAME, Point::Published);
         // The decision stands whatever became of the events: whoever waits may know.
         self.engine.publisher.answer(answers).await;
@@ -300,131 +338,6 @@ impl<S: Stage> Work<S> {
             Err(error) => {
                 tracing::warn!(stage = S::NAME, %error, "committed, not published; the redelivery will");
                 Walked::Leave(Leave::Nak(Duration::from_secs(1)))
-            }
-        }
-    }
-
-    /// Counts a failure; after the last one the message is parked.
-    async fn failed(
-        &self,
-        parcel: Parcel,
-        event: &Arc<Incoming<S::In>>,
-        after: Duration,
-        because: String,
-    ) -> Leave {
-        let id = parcel.envelope.id;
-        let now = self.engine.clock.now();
-        let note = || attempts::failed(&self.engine.io.db, id, S::NAME, &because, now);
-        let Some(so_far) = self.patiently(note).await else {
-            return Leave::Silent;
-        };
-        crash::point(S::NAME, Point::FailureNoted);
-        tracing::warn!(stage = S::NAME, event = %id, attempt = so_far.count, reason = %because, "not handled");
-        if so_far.count < self.stage.max_attempts(self.engine.settings.max_attempts) {
-            return Leave::Nak(after);
-        }
-        let parcel = Parcel {
-            reason: "attempts_exhausted",
-            detail: because,
-            attempts: Some(so_far),
-            ..parcel
-        };
-        self.park(parcel, Some(event)).await
-    }
-
-    /// A body that cannot be read: its sender is told, if it waits, and the message is kept.
-    async fn refuse(&self, parcel: Parcel, invalid: &Invalid) -> Leave {
-        if let Some(to) = &parcel.envelope.reply_subject {
-            let problem = Problem::invalid(invalid);
-            let now = self.engine.clock.now();
-            let body = problem.body(
-                &parcel.envelope.subject,
-                &parcel.envelope.correlation_id,
-                now,
-            );
-            let answer = Answer {
-                to: to.clone(),
-                status: problem.status,
-                body,
-            };
-            self.engine.publisher.answer(vec![answer]).await;
-        }
-        let detail = invalid.sentence();
-        self.park(
-            Parcel {
-                kind: "event",
-                reason: "invalid_message",
-                detail,
-                ..parcel
-            },
-            None,
-        )
-        .await
-    }
-
-    /// Parks a message: kept in Postgres, told to the operators, taken off the stream's list.
-    async fn park(&self, parcel: Parcel, event: Option<&Arc<Incoming<S::In>>>) -> Leave {
-        let envelope = &parcel.envelope;
-        tracing::error!(
-            stage = S::NAME,
-            event = %envelope.id,
-            workflow = envelope.workflow.map(tracing::field::display),
-            reason = parcel.reason,
-            detail = %parcel.detail,
-            "parked as a dead letter"
-        );
-        self.engine
-            .metrics
-            .dead_letters
-            .with_label_values(&[parcel.kind, S::NAME])
-            .inc();
-        let needs = Needs {
-            conversation: envelope.conversation.clone(),
-            lock: true,
-            ..Needs::default()
-        };
-        let (stage, event) = (self.stage.clone(), event.cloned());
-        let (id, correlation_id, traceparent) = (
-            envelope.id,
-            envelope.correlation_id.clone(),
-            envelope.traceparent.clone(),
-        );
-        let job = Job {
-            event: id,
-            stage: S::NAME,
-            correlation_id,
-            traceparent,
-            needs,
-            decide: Box::new(move |_, now| {
-                let parked = dead::park(&parcel, now);
-                match &event {
-                    Some(event) => parked.and(stage.give_up(event, parcel.reason, now)),
-                    // Not even read: its workflow ends all the same. A notification has none of
-                    // its own, and an unreadable body names none.
-                    None if S::DEAD_KIND == "notification"
-                        || parcel.reason == "invalid_message" =>
-                    {
-                        parked
-                    }
-                    None => parked.and(dead::fail_workflow(
-                        &parcel.envelope,
-                        S::NAME,
-                        parcel.reason,
-                        now,
-                    )),
-                }
-            }),
-        };
-        match self.engine.committer.commit(job).await {
-            Committed::Done { emitted, answers } => {
-                crash::point(S::NAME, Point::Parked);
-                self.engine.publisher.answer(answers).await;
-                self.publish_parked(&emitted).await
-            }
-            Committed::Already(emitted) => self.publish_parked(&emitted).await,
-            other => {
-                tracing::error!(stage = S::NAME, event = %id, result = ?other, "not parked; will be tried again");
-                Leave::Nak(Duration::from_secs(5))
             }
         }
     }
@@ -449,19 +362,6 @@ impl<S: Stage> Work<S> {
             }
         }
     }
-
-    async fn publish_parked(&self, emitted: &[handled::Kept]) -> Leave {
-        match self.engine.publisher.publish(emitted).await {
-            Ok(()) => Leave::Term,
-            Err(_) => Leave::Nak(Duration::from_secs(1)),
-        }
-    }
-}
-
-enum Suspicion {
-    None,
-    RunAlone,
-    Park,
 }
 
 enum Walked {
@@ -476,16 +376,11 @@ enum Walked {
     },
 }
 
-/// Extends the message's deadline while `work` runs, however long that takes.
-async fn with_progress<T>(acker: &Acker, work: impl Future<Output = T>) -> T {
-    const EVERY: Duration = Duration::from_secs(10);
-    let mut work = std::pin::pin!(work);
-    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
-    loop {
-        tokio::select! {
-            result = &mut work => return result,
-            _ = tick.tick() => drop(acker.ack_with(AckKind::Progress).await),
-        }
+/// A text has no workflow before it is stored; its log lines have from here on.
+fn name_workflow(emitted: &[handled::Kept]) {
+    let mut headers = emitted.iter().flat_map(|kept| &kept.headers);
+    if let Some((_, id)) = headers.find(|(name, _)| name == "ce-workflowid") {
+        Span::current().record("workflow_id", id);
     }
 }
 

@@ -11,6 +11,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Without prefix.
     pub subject: &'static str,
+    /// Of its schema.
+    pub version: u32,
     /// Where it is kept.
     pub stream: Stream,
     /// What it means.
@@ -33,7 +35,7 @@ impl Entry {
 
     /// The schema's name in `ce-dataschema`: stable, and not a URL that somebody would fetch.
     pub fn data_schema(&self) -> String {
-        format!("urn:orchestrator:schema:{}:1", self.subject)
+        format!("urn:orchestrator:schema:{}:{}", self.subject, self.version)
     }
 }
 
@@ -111,6 +113,7 @@ pub fn asyncapi() -> Value {
                     "ce-dataschema": { "type": "string", "description": "urn:orchestrator:schema:<subject>:<version>" },
                     "ce-correlationid": { "type": "string", "description": "One id for everything a request causes." },
                     "ce-causationid": { "type": "string", "description": "The id of the event that led to this one." },
+                    "ce-arrivedat": { "type": "string", "format": "date-time", "description": "When the text or command that led to this reached the stream." },
                     "traceparent": { "type": "string", "description": "W3C trace context." },
                     "Idempotency-Key": { "type": "string", "description": "Inbound only: as the HTTP header of the same name." },
                     "Reply-Subject": { "type": "string", "description": "Inbound only: where the answer goes, under _INBOX. or the configured prefix; best effort, once." },

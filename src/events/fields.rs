@@ -45,6 +45,22 @@ impl Invalid {
         }
     }
 
+    /// The body is no JSON, or not of the right shape. Says where, and which field is missing; what else
+    /// serde says quotes the value it stumbled over, and this sentence is logged.
+    pub fn json(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let said = error.to_string();
+        let what = match said.split_once('`').filter(|_| error.is_data()) {
+            Some(("missing field ", rest)) => {
+                let field = rest.split('`').next().unwrap_or_default();
+                format!("has no field {field}")
+            }
+            _ if error.is_data() => "has a value of the wrong kind".to_owned(),
+            _ => "is not JSON".to_owned(),
+        };
+        Self::body(format!("{what}, at line {line} column {column}"))
+    }
+
     /// A well-formed request whose fields do not fit together.
     pub fn contradiction(field: &str, msg: &str) -> Self {
         Self {

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::breaker::Verdict;
 use super::circuit::{Circuit, CircuitOpen};
 use super::connections::{Connections, Timeouts, Unread, is_dead_connection, read_body};
+use super::verdicts::{is_transient, judge_status, retry_after};
 use crate::engine::Clock;
 use crate::events::Neighbour;
 use crate::ops::metrics::Metrics;
+use crate::ops::trace::{self, part};
 
 /// How a failed read is repeated while its message waits (`conflicts.md` C58).
 #[derive(Debug, Clone, Copy)]
@@ -168,6 +170,7 @@ impl Caller {
         correlation_id: &str,
     ) -> RequestBuilder {
         self.bare(client, method, path)
+            .headers(trace::headers())
             .header("X-Correlation-ID", correlation_id)
             // The SMS Agent logs this one (recorded).
             .header("X-Request-ID", correlation_id)
@@ -189,7 +192,10 @@ impl Caller {
 
     /// Reads JSON, repeating what may work a moment later.
     pub async fn get(&self, path: &str, correlation_id: &str) -> Result<Value, CallError> {
-        let once = || async { self.get_once(path, correlation_id).await };
+        let once = || {
+            let call = self.get_once(path, correlation_id);
+            call.instrument(self.call("read"))
+        };
         once.retry(self.parts.retry.pauses())
             .when(CallError::is_transient)
             .adjust(|error, pause| match error {
@@ -344,6 +350,12 @@ impl Caller {
         Defer(Some(move || gauge.dec()))
     }
 
+    /// The span of one call. Without the path, which may hold a phone number.
+    pub(super) fn call(&self, what: &'static str) -> tracing::Span {
+        let name = self.parts.circuit.name().as_str();
+        part!(what, otel.kind = "client", peer.service = name)
+    }
+
     /// Counts a call's outcome.
     pub(super) fn count(&self, outcome: &str) {
         self.parts
@@ -382,52 +394,12 @@ impl<F: FnOnce()> Drop for Defer<F> {
     }
 }
 
-/// What a status says about a neighbour: 4xx never counts against it (`conflicts.md` C59), and those
-/// that only mean "not now" do not speak for it either.
-pub fn judge_status(status: StatusCode) -> Verdict {
-    match status.as_u16() {
-        408 | 425 | 429 => Verdict::Unknown,
-        200..=299 | 400..=499 => Verdict::Healthy,
-        // A redirect is the answer of something in the way.
-        _ => Verdict::Failed,
-    }
-}
-
 /// Of a read, or of anything whose good answer is JSON.
 pub(super) fn reads(answer: &Answer) -> Verdict {
     match judge_status(answer.status) {
         Verdict::Healthy if answer.status.is_success() && answer.json.is_none() => Verdict::Failed,
         verdict => verdict,
     }
-}
-
-/// 408, 425, 429 and everything from 500 up may work a moment later; so may what is behind a
-/// redirect, which no neighbour sends: something stands in the way.
-pub fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 300..=399 | 408 | 425 | 429 | 500..)
-}
-
-/// How long `Retry-After` asks to wait, as seconds or as a date. A date is measured from the
-/// answer's own `Date`, because its clock is not ours.
-pub fn retry_after(answer: &reqwest::Response, now: DateTime<Utc>) -> Option<Duration> {
-    let text = |name| answer.headers().get(name)?.to_str().ok();
-    wanted_pause(
-        text(reqwest::header::RETRY_AFTER)?,
-        text(reqwest::header::DATE),
-        now,
-    )
-}
-
-fn wanted_pause(wanted: &str, sent: Option<&str>, now: DateTime<Utc>) -> Option<Duration> {
-    let wanted = wanted.trim();
-    if let Ok(seconds) = wanted.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(wanted).ok()?;
-    let sent = sent.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
-    let from = sent.unwrap_or_else(|| now.into());
-    // A date in the past means now.
-    Some(until.duration_since(from).unwrap_or_default())
 }
 
 /// What went wrong, without the address, which may hold a phone number.
@@ -447,49 +419,4 @@ pub fn describe(error: &reqwest::Error) -> String {
 /// A path segment, percent-encoded: `+12025550143` becomes `%2B12025550143`.
 pub fn segment(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn four_hundreds_never_count_and_busy_proves_nothing() {
-        let verdict = |status| judge_status(StatusCode::from_u16(status).expect("a status"));
-        for status in [200, 204, 400, 401, 403, 404, 409, 422] {
-            assert_eq!(verdict(status), Verdict::Healthy, "{status}");
-        }
-        for status in [408, 425, 429] {
-            assert_eq!(verdict(status), Verdict::Unknown, "{status}");
-        }
-        for status in [301, 307, 500, 502, 503, 504] {
-            assert_eq!(verdict(status), Verdict::Failed, "{status}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
-        let now: DateTime<Utc> = "2026-11-21T09:00:00Z".parse().expect("a time");
-        let cases = [
-            ("7", None, Some(7)),
-            (" 0 ", None, Some(0)),
-            ("Sat, 21 Nov 2026 09:01:30 GMT", None, Some(90)),
-            // The neighbour's clock is an hour ahead of ours; it still means 30 seconds.
-            (
-                "Sat, 21 Nov 2026 10:00:30 GMT",
-                Some("Sat, 21 Nov 2026 10:00:00 GMT"),
-                Some(30),
-            ),
-            ("Sat, 21 Nov 2020 09:00:00 GMT", None, Some(0)),
-            ("-5", None, None),
-            ("soon", None, None),
-        ];
-        for (wanted, sent, seconds) in cases {
-            assert_eq!(
-                wanted_pause(wanted, sent, now),
-                seconds.map(Duration::from_secs),
-                "{wanted}"
-            );
-        }
-    }
 }

@@ -12,6 +12,7 @@ pub mod model;
 pub mod notifications;
 pub mod open;
 pub mod sms_agent;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub use collections_monitor::CollectionsMonitor;
 pub use model::Model;
 pub use notifications::Notifications;
 pub use sms_agent::SmsAgent;
+
+use crate::events::Neighbour;
 
 /// All of them.
 #[derive(Clone)]
@@ -35,4 +38,22 @@ pub struct Neighbours {
     pub model: Arc<Model>,
     /// All circuits, to be shown.
     pub circuits: Vec<Arc<Circuit>>,
+}
+
+impl Neighbours {
+    /// Whether one of them answers now, asked past its circuit and at no cost.
+    pub async fn is_reachable(&self, who: Neighbour) -> bool {
+        match who {
+            Neighbour::CollectionsMonitor => self.monitor.is_reachable().await,
+            Neighbour::SmsAgent => self.sms_agent.is_reachable().await,
+            Neighbour::NotificationService => self.notifications.is_reachable().await,
+            Neighbour::Openai => self.model.is_reachable().await,
+        }
+    }
+
+    /// One neighbour's circuits.
+    pub fn circuits_of(&self, who: Neighbour) -> Vec<CircuitView> {
+        let views = self.circuits.iter().map(|circuit| circuit.view());
+        views.filter(|view| view.name.neighbour() == who).collect()
+    }
 }

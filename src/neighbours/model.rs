@@ -171,6 +171,17 @@ impl Model {
         self.first.is_some()
     }
 
+    /// Whether a server lists its models, which costs nothing. An account without means answers that
+    /// too: only a call can tell.
+    pub async fn is_reachable(&self) -> bool {
+        for endpoint in [&self.first, &self.second].into_iter().flatten() {
+            if endpoint.is_reachable().await {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Asks for a reply. Transient faults are repeated like any neighbour's; an unusable answer is
     /// asked for once more, and then a person gets the text (`model-reply.md`). The tokens of all
     /// answers are the reply's.
@@ -189,7 +200,7 @@ impl Model {
             self.metrics
                 .workflow_cost
                 .with_label_values(&[] as &[&str])
-                .observe(cost as f64);
+                .observe(cost as f64 / 1e6);
         }
         Answered { answer, bill }
     }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
-use super::caller::{Caller, Unanswered, is_transient, judge_status};
+use super::caller::{Caller, Unanswered};
+use super::verdicts::{is_transient, judge_status};
 use crate::domain::{EscalationType, Severity};
 
 /// Whom to tell.
@@ -159,6 +161,11 @@ impl Notifications {
 
     /// `POST /notifications/send`, one call for all recipients.
     pub async fn notify(&self, notification: &Notification) -> Notified {
+        let telling = self.tell(notification);
+        telling.instrument(self.caller.call("notify")).await
+    }
+
+    async fn tell(&self, notification: &Notification) -> Notified {
         let body = request_body(notification, self.settings.recipients_of(notification));
         let correlation = &notification.correlation_id;
         let path = "/notifications/send";

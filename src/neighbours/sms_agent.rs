@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 pub use webhook::{NoAnswer, Posted, Said, Sighting};
 
@@ -127,6 +128,11 @@ impl SmsAgent {
     /// Wants the gate's permit instead of a number and a text: nothing else in the service can make
     /// the agent send.
     pub async fn send(&self, permit: &Permit) -> SendResult {
+        let sending = self.hand_over(permit);
+        sending.instrument(self.sends.call("send")).await
+    }
+
+    async fn hand_over(&self, permit: &Permit) -> SendResult {
         let correlation_id = permit.delivery().to_string();
         let body = json!({ "to": permit.to(), "body": permit.text() });
         let build = |client: &reqwest::Client| {

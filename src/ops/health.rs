@@ -2,14 +2,14 @@
 //! for anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
-use crate::store::{MIGRATOR, Patience};
+use crate::store::Db;
+use crate::store::Patience;
 
 /// How long Postgres may take to answer a probe before its connections are taken for dead.
 const PROBE: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ pub struct Health {
     database: AtomicBool,
     migrated: AtomicBool,
     nats: AtomicBool,
+    /// Of the newest answer of Postgres.
+    database_micros: AtomicU64,
     topology: AtomicBool,
     probe_now: tokio::sync::Notify,
     stopping: CancellationToken,
@@ -35,6 +37,7 @@ impl Health {
             database: AtomicBool::new(false),
             migrated: AtomicBool::new(false),
             nats: AtomicBool::new(false),
+            database_micros: AtomicU64::new(0),
             topology: AtomicBool::new(false),
             probe_now: tokio::sync::Notify::new(),
             stopping,
@@ -59,6 +62,16 @@ impl Health {
     /// Postgres answered the last probe.
     pub fn database(&self) -> bool {
         self.database.load(Ordering::Relaxed)
+    }
+
+    /// How long Postgres took to answer the newest probe, its connection included.
+    pub fn database_took(&self) -> Duration {
+        Duration::from_micros(self.database_micros.load(Ordering::Relaxed))
+    }
+
+    /// The service is about to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
     }
 
     /// NATS is connected.
@@ -106,12 +119,7 @@ impl Health {
     }
 
     /// Probes until the service stops.
-    pub async fn watch(
-        self: Arc<Self>,
-        pool: PgPool,
-        patience: Patience,
-        client: async_nats::Client,
-    ) {
+    pub async fn watch(self: Arc<Self>, pool: Db, patience: Patience, client: async_nats::Client) {
         while !self.stopping.is_cancelled() {
             self.probe(&pool, &patience, &client).await;
             tokio::select! {
@@ -122,18 +130,19 @@ impl Health {
         }
     }
 
-    async fn probe(&self, pool: &PgPool, patience: &Patience, client: &async_nats::Client) {
+    async fn probe(&self, pool: &Db, patience: &Patience, client: &async_nats::Client) {
+        let began = Instant::now();
         // No table yet is an answer: the database is there, the migrations are not.
-        let applied = sqlx::query_scalar("select count(*) from _sqlx_migrations where success");
+        let applied = sqlx::raw_sql("select count(*) from _sqlx_migrations where success");
         // A pool with all connections in use is no sign of a dead one.
         let connection = tokio::time::timeout(Duration::from_secs(2), pool.acquire()).await;
         let applied: Result<i64, _> = match connection {
             Ok(Ok(mut connection)) => {
                 patience
-                    .within_of(
-                        PROBE,
-                        async move { applied.fetch_one(&mut *connection).await },
-                    )
+                    .within_of(PROBE, async move {
+                        let row = applied.fetch_one(&mut *connection).await?;
+                        sqlx::Row::try_get(&row, 0)
+                    })
                     .await
             }
             Ok(Err(error)) => Err(error),
@@ -147,8 +156,10 @@ impl Health {
             Err(_) => (false, 0),
         };
         self.database.store(database, Ordering::Relaxed);
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.database_micros.store(micros, Ordering::Relaxed);
         if database {
-            let wanted = i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX);
+            let wanted = i64::try_from(crate::store::migrations().len()).unwrap_or(i64::MAX);
             self.migrated.store(count >= wanted, Ordering::Relaxed);
         }
         let nats = client.connection_state() == async_nats::connection::State::Connected;

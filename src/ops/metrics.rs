@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 macro_rules! metrics {
@@ -22,20 +23,59 @@ macro_rules! metrics {
                 $(
                     let $field = metrics!(@make $kind, $name, concat!($($help),+).trim(), &[$($label),*] $(, $buckets)?)?;
                     registry.register(Box::new($field.clone()))?;
+                    metrics!(@show $kind, $field, [$($label),*]);
                 )*
-                Ok(Self { registry, $($field,)* })
+                Ok(Self { registry, $($field,)* }.introduced())
             }
         }
 
         /// Name, labels and meaning of every metric, for the documentation.
-        pub static TABLE: &[(&str, &[&str], &str)] = &[$(($name, &[$($label),*], concat!($($help),+))),*];
+        pub static TABLE: &[Row] = &[$(Row {
+            name: $name,
+            kind: stringify!($kind),
+            labels: &[$($label),*],
+            help: concat!($($help),+),
+        }),*];
     };
+    // One without labels shows itself from the start, at zero: a graph that begins at the first
+    // event hides that there were none.
+    (@show $kind:ident, $field:ident, []) => {
+        drop($field.with_label_values::<&str>(&[]))
+    };
+    (@show $kind:ident, $field:ident, [$($label:literal),+]) => {};
     (@make HistogramVec, $name:literal, $help:expr, $labels:expr, $buckets:expr) => {
         HistogramVec::new(HistogramOpts::new($name, $help).buckets($buckets.to_vec()), $labels)
     };
     (@make $kind:ident, $name:literal, $help:expr, $labels:expr) => {
         $kind::new(Opts::new($name, $help), $labels)
     };
+}
+
+/// One metric as the documentation shows it.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    kind: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    help: &'static str,
+}
+
+impl Row {
+    /// `counter`, `gauge` or `histogram`.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            "HistogramVec" => "histogram",
+            "IntGaugeVec" | "GaugeVec" => "gauge",
+            _ => "counter",
+        }
+    }
+
+    /// What it means, on one line.
+    pub fn help(&self) -> String {
+        self.help.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 }
 
 const SECONDS: [f64; 14] = [
@@ -47,17 +87,7 @@ const TOKENS: [f64; 9] = [
 ];
 
 /// From a hundredth of a cent to a dollar.
-const MICRO_USD: [f64; 9] = [
-    100.0,
-    500.0,
-    1_000.0,
-    5_000.0,
-    10_000.0,
-    20_000.0,
-    50_000.0,
-    100_000.0,
-    1_000_000.0,
-];
+const USD: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0];
 
 metrics! {
     /// HTTP requests by route, method and status.
@@ -86,16 +116,66 @@ metrics! {
     model_queue_seconds: HistogramVec, "orchestrator_model_queue_seconds", [], buckets SECONDS;
     /// Tokens paid for, by kind (prompt, completion); unusable answers too.
     model_tokens: IntCounterVec, "orchestrator_model_tokens_total", ["model", "kind"];
-    /// What they cost, in millionths of a dollar, when prices are set.
-    model_cost: IntCounterVec, "orchestrator_model_cost_micro_usd_total", ["model"];
+    /// What they cost in US dollars, when prices are set.
+    model_cost: CounterVec, "orchestrator_model_cost_usd_total", ["model"];
+    /// Texts of tenants that were stored; a text that comes twice counts once.
+    sms_received: IntCounterVec, "orchestrator_sms_received_total", [];
+    /// Replies a model drafted that could be used.
+    ai_responses: IntCounterVec, "orchestrator_ai_responses_total", [];
+    /// Outcomes of texts, by action (auto_sent, queued_for_approval, escalated, suppressed, ignored, merged).
+    decisions: IntCounterVec, "orchestrator_decisions_total", ["action"];
+    /// From a text's arrival at the stream to the decision about it.
+    processing_seconds: HistogramVec, "orchestrator_processing_seconds", [], buckets SECONDS;
+    /// Decisions of managers about drafts, by action (approve, modify, escalate, reject).
+    approval_decisions: IntCounterVec, "orchestrator_approval_decisions_total", ["action"];
+    /// Escalations raised, by type and severity.
+    escalations: IntCounterVec, "orchestrator_escalations_total", ["type", "severity"];
+    /// Verdicts about payment plans, by status (validated, needs_review, invalid); a plan that is judged again counts again.
+    payment_plans: IntCounterVec, "orchestrator_payment_plans_total", ["status"];
+    /// What is on its way to the outside, by kind (sms: released texts; held: texts waiting for contact hours; notification: messages to managers).
+    outbox: IntGaugeVec, "orchestrator_outbox_depth", ["kind"];
+    /// How long the oldest of them has waited; of held texts, since it might have gone.
+    outbox_age: IntGaugeVec, "orchestrator_outbox_oldest_age_seconds", ["kind"];
+    /// Drafts that wait for a manager.
+    approvals: IntGaugeVec, "orchestrator_approvals_pending", [];
+    /// How long the oldest of them has waited.
+    approvals_age: IntGaugeVec, "orchestrator_approvals_oldest_age_seconds", [];
+    /// Escalations nobody is done with, by severity.
+    escalations_open: IntGaugeVec, "orchestrator_escalations_open", ["severity"];
+    /// How long the oldest of them has been open.
+    escalations_age: IntGaugeVec, "orchestrator_escalations_oldest_age_seconds", ["severity"];
+    /// Workflows neither decided nor given up.
+    undecided: IntGaugeVec, "orchestrator_workflows_undecided", [];
+    /// How long nothing has happened to the one that has waited longest.
+    undecided_age: IntGaugeVec, "orchestrator_workflows_undecided_oldest_age_seconds", [];
+    /// Timers more than a minute late: drafts that should have expired, held texts that should have been asked for.
+    timers_late: IntGaugeVec, "orchestrator_timers_late", [];
+    /// Messages in front of a stage, by state (pending: not delivered yet; unacknowledged: under way; redelivered: under way again).
+    consumer: IntGaugeVec, "orchestrator_consumer_messages", ["stage", "state"];
+    /// Whether an operator has paused a stage's consumer (1) or not (0).
+    paused: IntGaugeVec, "orchestrator_consumer_paused", ["stage"];
+    /// Messages a stream holds.
+    stream_messages: IntGaugeVec, "orchestrator_stream_messages", ["stream"];
+    /// Bytes a stream holds.
+    stream_bytes: IntGaugeVec, "orchestrator_stream_bytes", ["stream"];
+    /// Bytes it may hold; ORCHESTRATOR_IN refuses above, the others forget the oldest.
+    stream_limit: IntGaugeVec, "orchestrator_stream_limit_bytes", ["stream"];
+    /// Dead letters nobody has looked at, by kind.
+    dead_letters_open: IntGaugeVec, "orchestrator_dead_letters", ["kind"];
+    /// Connections to Postgres, by state (used, idle).
+    connections: IntGaugeVec, "orchestrator_database_connections", ["state"];
+    /// Bytes of memory the process holds.
+    memory: IntGaugeVec, "orchestrator_resident_memory_bytes", [];
+    /// Always 1; the label tells which version runs.
+    build: IntGaugeVec, "orchestrator_build_info", ["version"];
+    /// How full the inbound stream is, of its nearest limit (0 to 1); above 0.8 what was handled makes room, at 1 the door refuses.
+    inbound_used: GaugeVec, "orchestrator_inbound_stream_used_ratio", [];
     /// Tokens of all answers to one question, which is one for each turn of a workflow.
-    workflow_tokens: HistogramVec, "orchestrator_model_tokens_per_turn", [], buckets TOKENS;
-    /// What they cost together, in millionths of a dollar, when prices are set.
-    workflow_cost: HistogramVec, "orchestrator_model_cost_micro_usd_per_turn", [], buckets MICRO_USD;
+    workflow_tokens: HistogramVec, "orchestrator_model_turn_tokens", [], buckets TOKENS;
+    /// What they cost together in US dollars, when prices are set.
+    workflow_cost: HistogramVec, "orchestrator_model_turn_cost_usd", [], buckets USD;
     /// Checks that a drafted reply failed, by name. A draft that is asked for again counts again.
     failed_checks: IntCounterVec, "orchestrator_failed_checks_total", ["check"];
-    /// How full the inbound stream is, of its nearest limit; above 80 what was handled makes room, at 100 the door refuses.
-    inbound_used: IntGaugeVec, "orchestrator_inbound_stream_used_percent", [];
     /// Messages parked, by kind and stage.
     dead_letters: IntCounterVec, "orchestrator_dead_letters_parked_total", ["kind", "stage"];
     /// Live feeds that are open.
@@ -109,6 +189,12 @@ metrics! {
 }
 
 impl Metrics {
+    fn introduced(self) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        self.build.with_label_values(&[version]).set(1);
+        self
+    }
+
     /// A message has left a stage.
     pub fn stage_finished(&self, stage: &str, outcome: &str, took: Duration) {
         self.stage_seconds

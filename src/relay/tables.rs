@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use sqlx::PgPool;
 
 use super::Relay;
 use super::event::{self, Relayed};
+use crate::store::Db;
 use crate::store::relay_cursors::{self, AgentRow};
 use crate::store::relay_queue::{self, PublishedText, QueuedText};
 
@@ -29,7 +29,7 @@ const LOOKED_FOR: TimeDelta = TimeDelta::minutes(10);
 const MOST_MISSING: usize = 1000;
 
 /// Works until the service stops.
-pub(super) async fn run(relay: &Relay, agent: &PgPool, zone: Tz) {
+pub(super) async fn run(relay: &Relay, agent: &Db, zone: Tz) {
     let mut failures = 0;
     let mut idle: u32 = 0;
     while !relay.stop.is_cancelled() {
@@ -72,7 +72,7 @@ enum Unfinished {
 }
 
 /// One batch; how many rows it read. Nothing while another replica is at it.
-async fn batch(relay: &Relay, agent: &PgPool, zone: Tz) -> Result<usize, Unfinished> {
+async fn batch(relay: &Relay, agent: &Db, zone: Tz) -> Result<usize, Unfinished> {
     begin(relay, agent).await?;
     let now = relay.clock.now();
     let mut tx = relay.db.begin().await?;
@@ -125,7 +125,7 @@ async fn batch(relay: &Relay, agent: &PgPool, zone: Tz) -> Result<usize, Unfinis
 }
 
 /// The first reading ever begins at the end of the table: years of old texts want no answers.
-async fn begin(relay: &Relay, agent: &PgPool) -> Result<(), sqlx::Error> {
+async fn begin(relay: &Relay, agent: &Db) -> Result<(), sqlx::Error> {
     if relay_cursors::position(&relay.db, SOURCE).await?.is_some() {
         return Ok(());
     }
@@ -140,7 +140,7 @@ async fn begin(relay: &Relay, agent: &PgPool) -> Result<(), sqlx::Error> {
 /// Nothing new for a while: because nobody writes, or because the agent's numbers begin below the
 /// cursor again (a database put back or made anew), and then nothing would come ever again. What
 /// to do about it is a person's decision: the same texts may be in there.
-async fn suspect(relay: &Relay, agent: &PgPool) {
+async fn suspect(relay: &Relay, agent: &Db) {
     let both = async {
         let position = relay_cursors::position(&relay.db, SOURCE).await?;
         Ok::<_, sqlx::Error>((position, relay_cursors::newest(agent).await?))

@@ -119,6 +119,7 @@ impl Stage for Retry {
             workflow: workflow.map(|w| w.id),
             dead_letter: letter.map(|l| l.id),
             draft: workflow.map(|_| DraftRef::Pending),
+            delivery: letter.and_then(|l| letter::released(l).ok().flatten()),
             ..Needs::default()
         }
     }

@@ -143,6 +143,7 @@ fn new_draft(event: &Event, status: &'static str, now: DateTime<Utc>) -> NewDraf
         routing_reason: None,
         triggers,
         expires_at: None,
+        traceparent: event.envelope.traceparent.clone(),
         at: now,
     }
 }

@@ -89,12 +89,15 @@ pub(super) fn checks() -> CheckSettings {
 pub(super) fn incoming<T>(number: u32, body: T) -> Incoming<T> {
     Incoming {
         envelope: Envelope {
+            is_ours: true,
+            schema_version: Some(1),
             id: event_id(number),
             subject: String::new(),
             conversation: Some(conversation_id()),
             workflow: None,
             correlation_id: format!("correlation-{number}"),
             traceparent: None,
+            arrived_at: None,
             reply_subject: Some(inbox(number)),
             idempotency_key: None,
             respond_async: false,
@@ -291,6 +294,7 @@ pub(super) fn stored_draft(status: &str) -> Draft {
         superseded_by: None,
         expires_at: None,
         claimed: None,
+        traceparent: None,
         created_at: after(5),
         updated_at: after(5),
     }

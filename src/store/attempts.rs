@@ -1,7 +1,7 @@
 //! Failed attempts, counted by us.
 
+use super::Db;
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use crate::domain::EventId;
 
@@ -16,7 +16,7 @@ pub struct Attempts {
 
 /// Adds a failure and says how many there were.
 pub async fn failed(
-    pool: &PgPool,
+    pool: &Db,
     event: EventId,
     stage: &str,
     error: &str,
@@ -38,8 +38,38 @@ pub async fn failed(
     Ok(Attempts { count, first_at })
 }
 
+/// Notes that a suspected message begins, alone, and says how often it has done so without coming back.
+pub async fn begun_alone(
+    pool: &Db,
+    event: EventId,
+    stage: &str,
+    at: DateTime<Utc>,
+) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar(
+        "insert into attempts (event_id, stage, count, alone, last_error, first_at, last_at)
+         values ($1, $2, 0, 1, 'delivered again and again', $3, $3)
+         on conflict (event_id, stage) do update set alone = attempts.alone + 1
+         returning alone",
+    )
+    .bind(event.0)
+    .bind(stage)
+    .bind(at)
+    .fetch_one(pool)
+    .await
+}
+
+/// It came back: whatever became of it, it does not kill its worker.
+pub async fn survived(pool: &Db, event: EventId, stage: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("update attempts set alone = 0 where event_id = $1 and stage = $2 and alone > 0")
+        .bind(event.0)
+        .bind(stage)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
 /// How many attempts failed so far.
-pub async fn count(pool: &PgPool, event: EventId, stage: &str) -> Result<i32, sqlx::Error> {
+pub async fn count(pool: &Db, event: EventId, stage: &str) -> Result<i32, sqlx::Error> {
     let count: Option<i32> =
         sqlx::query_scalar("select count from attempts where event_id = $1 and stage = $2")
             .bind(event.0)

@@ -1,10 +1,10 @@
 //! Who decided what about a draft: original, final, reason. Rows are only ever added.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::DraftId;
 
 /// A decision to keep.
@@ -52,7 +52,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[Audit]) -> Result<(), sqlx::
 }
 
 /// The draft a decision was about, by the decision's id.
-pub async fn draft_of(pool: &PgPool, decision: Uuid) -> Result<Option<DraftId>, sqlx::Error> {
+pub async fn draft_of(pool: &Db, decision: Uuid) -> Result<Option<DraftId>, sqlx::Error> {
     let id: Option<Uuid> =
         sqlx::query_scalar("select response_queue_id from approval_audit_log where id = $1")
             .bind(decision)
@@ -62,7 +62,7 @@ pub async fn draft_of(pool: &PgPool, decision: Uuid) -> Result<Option<DraftId>, 
 }
 
 /// The decisions about a draft, oldest first.
-pub async fn of_draft(pool: &PgPool, draft: DraftId) -> Result<Vec<Audit>, sqlx::Error> {
+pub async fn of_draft(pool: &Db, draft: DraftId) -> Result<Vec<Audit>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, action, original_response, final_response, reason, notes, approved_by, created_at
          from approval_audit_log where response_queue_id = $1 order by created_at, id",

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column, contact_windows};
+use super::{Db, Tx, column, contact_windows};
 use crate::domain::{ConversationId, DeliveryKind, HoldKind, Phone, Quiet, TenantId, WorkflowId};
 use crate::events::OptInProof;
 
@@ -159,7 +159,7 @@ pub(super) async fn standing(
 /// Whether nothing may be texted to a number, or to its tenant: asked before a model is, without a
 /// lock, because the send is asked again.
 pub async fn silenced(
-    pool: &PgPool,
+    pool: &Db,
     phone: &Phone,
     tenant: Option<&TenantId>,
 ) -> Result<bool, sqlx::Error> {
@@ -286,10 +286,7 @@ pub struct ConsentFilter {
 }
 
 /// A page of numbers, the last changed first, with the count of all.
-pub async fn list(
-    pool: &PgPool,
-    filter: &ConsentFilter,
-) -> Result<(Vec<Consent>, i64), sqlx::Error> {
+pub async fn list(pool: &Db, filter: &ConsentFilter) -> Result<(Vec<Consent>, i64), sqlx::Error> {
     const WHERE: &str =
         "where ($1::boolean is null or opted_out = $1) and ($2::text is null or phone_number = $2)";
     let sql = format!(
@@ -327,7 +324,7 @@ fn consent(row: &PgRow) -> Result<Consent, sqlx::Error> {
 }
 
 /// Everything ever said about a number, oldest first.
-pub async fn history(pool: &PgPool, phone: &str) -> Result<Vec<Value>, sqlx::Error> {
+pub async fn history(pool: &Db, phone: &str) -> Result<Vec<Value>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, opted_out, source, conversation_id, entered_by, note, at,
                 proof_text, proof_method, proof_by, proof_at

@@ -1,11 +1,11 @@
 //! When a number wants no texts (`rules.md` R10): what was said, where, and who lifted it.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column, consents};
+use super::{Db, Tx, column, consents};
 use crate::domain::{ContactWindowId, ConversationId, EventId, Phone, Quiet, WorkflowId};
 
 /// Hours without texts, from now on.
@@ -175,10 +175,7 @@ const COLUMNS: &str =
     lifted_by, lift_reason, lifted_at";
 
 /// One contact window.
-pub async fn with_id(
-    pool: &PgPool,
-    id: ContactWindowId,
-) -> Result<Option<ContactWindow>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: ContactWindowId) -> Result<Option<ContactWindow>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from contact_windows where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)
@@ -202,7 +199,7 @@ pub struct WindowFilter {
 
 /// A page of contact windows, newest first, with the count of all.
 pub async fn list(
-    pool: &PgPool,
+    pool: &Db,
     filter: &WindowFilter,
 ) -> Result<(Vec<ContactWindow>, i64), sqlx::Error> {
     const WHERE: &str = "where ($1::boolean is null or (lifted_at is null) = $1)

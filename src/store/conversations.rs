@@ -201,7 +201,7 @@ pub(super) async fn update(
 
 /// The number a conversation was opened with.
 pub async fn phone_of(
-    pool: &sqlx::PgPool,
+    pool: &crate::store::Db,
     id: &ConversationId,
 ) -> Result<Option<Phone>, sqlx::Error> {
     let phone: Option<String> =
@@ -213,7 +213,7 @@ pub async fn phone_of(
 }
 
 /// Whether a conversation was ever seen.
-pub async fn exists(pool: &sqlx::PgPool, id: &ConversationId) -> Result<bool, sqlx::Error> {
+pub async fn exists(pool: &crate::store::Db, id: &ConversationId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select exists (select 1 from conversations where id = $1)")
         .bind(id.as_str())
         .fetch_one(pool)

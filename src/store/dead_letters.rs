@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{ConversationId, DeadLetterId, EventId, WorkflowId};
 
 /// A message to park.
@@ -211,7 +211,7 @@ fn from_row(row: &PgRow) -> Result<StoredLetter, sqlx::Error> {
 }
 
 /// One letter.
-pub async fn with_id(pool: &PgPool, id: DeadLetterId) -> Result<Option<StoredLetter>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: DeadLetterId) -> Result<Option<StoredLetter>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from dead_letters where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)
@@ -221,10 +221,7 @@ pub async fn with_id(pool: &PgPool, id: DeadLetterId) -> Result<Option<StoredLet
 }
 
 /// The newest open letter of a workflow's own way, not of its notifications.
-pub async fn open_of(
-    pool: &PgPool,
-    workflow: WorkflowId,
-) -> Result<Option<DeadLetterId>, sqlx::Error> {
+pub async fn open_of(pool: &Db, workflow: WorkflowId) -> Result<Option<DeadLetterId>, sqlx::Error> {
     let id: Option<Uuid> = sqlx::query_scalar(
         "select id from dead_letters
          where workflow_id = $1 and status = 'open' and kind <> 'notification'
@@ -286,7 +283,7 @@ impl LetterFilter {
 
 /// A page of letters and how many there are in all.
 pub async fn list(
-    pool: &PgPool,
+    pool: &Db,
     filter: &LetterFilter,
 ) -> Result<(Vec<StoredLetter>, i64), sqlx::Error> {
     let mut count = QueryBuilder::new("select count(*)");

@@ -3,12 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind, DraftId, Phone, WorkflowId};
 use crate::rules::gate::Permit;
 
@@ -336,7 +336,7 @@ pub(crate) async fn of_drafts_in(
 }
 
 /// The deliveries of drafts.
-pub async fn of_drafts(pool: &PgPool, drafts: &[Uuid]) -> Result<Vec<Delivery>, sqlx::Error> {
+pub async fn of_drafts(pool: &Db, drafts: &[Uuid]) -> Result<Vec<Delivery>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from deliveries where response_queue_id = any($1)");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(drafts)
@@ -354,13 +354,16 @@ pub struct Due {
     pub not_before: DateTime<Utc>,
     /// The release, word for word.
     pub released: Value,
+    /// The trace its draft was written in.
+    pub traceparent: Option<String>,
 }
 
 /// Held texts that may be asked for again, the longest due first.
-pub async fn due(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
+pub async fn due(pool: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
     let rows = sqlx::query(
-        "select id, not_before, released from deliveries
-         where status = 'held' and not_before <= $1 order by not_before limit $2",
+        "select d.id, d.not_before, d.released, q.traceparent
+         from deliveries d left join ai_response_queue q on q.id = d.response_queue_id
+         where d.status = 'held' and d.not_before <= $1 order by d.not_before limit $2",
     )
     .bind(now)
     .bind(limit)
@@ -372,6 +375,7 @@ pub async fn due(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> Result<Vec<Du
                 id: DeliveryId(row.try_get("id")?),
                 not_before: row.try_get("not_before")?,
                 released: row.try_get("released")?,
+                traceparent: row.try_get("traceparent")?,
             })
         })
         .collect()

@@ -5,12 +5,12 @@ mod find;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::Row;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::texts::joined;
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Finding, Phone,
     PlanId, RoutingReason, TenantContext, TenantId, WorkflowId,
@@ -34,6 +34,8 @@ pub struct NewDraft {
     pub triggers: Vec<EscalationType>,
     /// Until when a decision is expected.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The trace it was written in.
+    pub traceparent: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -63,20 +65,22 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
             routing_reason, escalation_triggers, degraded, context, model, prompt_version,
             prompt_tokens, completion_tokens, plan_cents, plan_weeks, payment_plan_id,
             newest_known_message, expires_at, created_at, updated_at, checks, model_rating,
-            cost_micro_usd)
+            cost_micro_usd, traceparent)
          select id, workflow, conversation, turn, phone, tenant, name, message, response, english,
                 language, confidence::numeric, status, reason, string_to_array(triggers, ','),
                 string_to_array(degraded, ','), context, model, prompt, tokens_in, tokens_out,
-                cents, weeks, plan, known, expires, at, at, checks, rating::numeric, cost
+                cents, weeks, plan, known, expires, at, at, checks, rating::numeric, cost,
+                traceparent
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
                      $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::float8[],
                      $13::text[], $14::text[], $15::text[], $16::text[], $17::jsonb[], $18::text[],
                      $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::integer[],
                      $24::bigint[], $25::timestamptz[], $26::timestamptz[], $27::uuid[],
-                     $28::jsonb[], $29::float8[], $30::bigint[])
+                     $28::jsonb[], $29::float8[], $30::bigint[], $31::text[])
            as t(id, workflow, conversation, turn, phone, tenant, name, message, response, english,
                 language, confidence, status, reason, triggers, degraded, context, model, prompt,
-                tokens_in, tokens_out, cents, weeks, known, expires, at, plan, checks, rating, cost)",
+                tokens_in, tokens_out, cents, weeks, known, expires, at, plan, checks, rating, cost,
+                traceparent)",
     )
     .bind(column(rows, |r| r.id.0))
     .bind(column(rows, |r| r.drafted.turn.workflow_id.0))
@@ -119,6 +123,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
         r.drafted.draft.rating.map(Confidence::as_f64)
     }))
     .bind(column(rows, |r| r.drafted.draft.cost_micro_usd))
+    .bind(column(rows, |r| r.traceparent.as_deref()))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -300,6 +305,8 @@ pub struct Draft {
     pub expires_at: Option<DateTime<Utc>>,
     /// Who works on it, and until when nobody else decides.
     pub claimed: Option<(String, DateTime<Utc>)>,
+    /// The trace it was written in, if there was one.
+    pub traceparent: Option<String>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -356,7 +363,7 @@ const COLUMNS: &str =
     (select p.status from payment_plan_attempts p where p.id = payment_plan_id) as plan_status,
     newest_known_message, approval_action,
     modified_response, final_response, actioned_by, actioned_at, escalation_id, superseded_by,
-    expires_at, claimed_by, claimed_until, created_at, updated_at";
+    expires_at, claimed_by, claimed_until, traceparent, created_at, updated_at";
 
 fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
     let score: f64 = row.try_get("confidence")?;
@@ -417,6 +424,7 @@ fn from_row(row: &PgRow) -> Result<Draft, sqlx::Error> {
             .map(WorkflowId),
         expires_at: row.try_get("expires_at")?,
         claimed: claimed_by.zip(claimed_until),
+        traceparent: row.try_get("traceparent")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
     })
@@ -449,7 +457,7 @@ pub(super) async fn pending_of(
 }
 
 /// One draft.
-pub async fn with_id(pool: &PgPool, id: DraftId) -> Result<Option<Draft>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: DraftId) -> Result<Option<Draft>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from ai_response_queue where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)

@@ -1,15 +1,11 @@
 //! How often the inbound stream was made anew.
 
+use super::Db;
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 /// The epoch of a stream that was created at `created_at`: the one noted for it, or one more than
 /// the newest. Several replicas may ask at once; the unique key lets one of them count.
-pub async fn of(
-    pool: &PgPool,
-    stream: &str,
-    created_at: DateTime<Utc>,
-) -> Result<i32, sqlx::Error> {
+pub async fn of(pool: &Db, stream: &str, created_at: DateTime<Utc>) -> Result<i32, sqlx::Error> {
     loop {
         let known: Option<i32> = sqlx::query_scalar(
             "select epoch from stream_epochs where stream = $1 and created_at = $2",

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Tx, column, lock_conversations};
+use super::{Db, Tx, column, lock_conversations};
 use crate::domain::{
     ConversationId, DraftId, EscalationId, EscalationType, Phone, Severity, TenantId, WorkflowId,
 };
@@ -253,7 +253,7 @@ fn from_row(row: &PgRow) -> Result<Escalation, sqlx::Error> {
 }
 
 /// One escalation.
-pub async fn with_id(pool: &PgPool, id: EscalationId) -> Result<Option<Escalation>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: EscalationId) -> Result<Option<Escalation>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from escalation_events where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)
@@ -395,7 +395,7 @@ impl EscalationFilter {
 
 /// A page of escalations and how many there are in all.
 pub async fn list(
-    pool: &PgPool,
+    pool: &Db,
     filter: &EscalationFilter,
 ) -> Result<(Vec<Escalation>, i64), sqlx::Error> {
     let mut count = QueryBuilder::new("select count(*)");

@@ -1,11 +1,11 @@
 //! Which stage has handled which event, and what it emitted because of it.
 
 use serde::{Deserialize, Serialize};
+use sqlx::Postgres;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::EventId;
 
 /// An event that a stage emitted, kept until its mark is purged so that it can be published again
@@ -89,7 +89,7 @@ pub async fn among(
 
 /// The kept events of one mark, if it is set.
 pub async fn of(
-    pool: &PgPool,
+    pool: &Db,
     event: EventId,
     stage: &'static str,
 ) -> Result<Option<Vec<Kept>>, sqlx::Error> {

@@ -1,10 +1,10 @@
 //! Holds: why somebody may not be texted until a manager says otherwise.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
-use super::{Tx, column, consents};
+use super::{Db, Tx, column, consents};
 use crate::domain::{ConversationId, HoldId, HoldKind, Phone, TenantId, WorkflowId};
 
 /// A hold to place.
@@ -197,7 +197,7 @@ const COLUMNS: &str =
     lifted_by, lift_reason, lifted_at";
 
 /// One hold.
-pub async fn with_id(pool: &PgPool, id: HoldId) -> Result<Option<Hold>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: HoldId) -> Result<Option<Hold>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from holds where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)
@@ -240,7 +240,7 @@ pub struct HoldFilter {
 }
 
 /// A page of holds, newest first, with the count of all.
-pub async fn list(pool: &PgPool, filter: &HoldFilter) -> Result<(Vec<Hold>, i64), sqlx::Error> {
+pub async fn list(pool: &Db, filter: &HoldFilter) -> Result<(Vec<Hold>, i64), sqlx::Error> {
     const WHERE: &str = "where ($1::boolean is null or (lifted_at is null) = $1)
         and ($2::text is null or kind = $2) and ($3::text is null or phone_number = $3)
         and ($4::text is null or tenant_id = $4)";

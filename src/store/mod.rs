@@ -6,25 +6,31 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod backlog;
 pub mod case;
 pub mod change;
 pub mod consents;
 pub mod contact_windows;
 pub mod conversations;
+pub mod db;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod drafts;
 pub mod epochs;
 pub mod escalations;
+pub mod export;
 pub mod gate_decisions;
 pub mod handled;
 pub mod holds;
+pub mod metrics;
+pub mod neighbour_checks;
 pub mod notifications;
 pub mod patience;
 pub mod plans;
 pub mod pool;
 pub mod relay_cursors;
 pub mod relay_queue;
+pub mod retention;
 pub mod steps;
 pub mod texts;
 pub mod timeline;
@@ -34,11 +40,9 @@ pub mod workflows;
 
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
 pub use change::{Change, apply};
+pub use db::{Db, Tx};
 pub use patience::Patience;
-pub use pool::{DatabaseSettings, MIGRATOR, connect, open};
-
-/// A transaction of the committer.
-pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+pub use pool::{DatabaseSettings, connect, migrate, migrations, open};
 
 /// One column of a batch, for `UNNEST`.
 pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
@@ -60,6 +64,12 @@ pub(crate) async fn lock_conversations(
     .fetch_all(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Whether two transactions met: a deadlock, or a failure to serialize.
+pub fn is_meeting(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.is_some_and(|code| code.starts_with("40"))
 }
 
 /// Whether the same statement may succeed a moment later: the connection went away, the server is

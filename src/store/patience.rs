@@ -11,8 +11,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+
+use super::{Db, Tx};
 
 /// Given to the server so that it ends a statement before we let go of its connection: a statement
 /// without a client would go on waiting for its lock, and ours beside it.
@@ -45,11 +47,8 @@ impl Patience {
     }
 
     /// Begins a transaction whose statements the server itself ends in time.
-    pub async fn begin(
-        &self,
-        pool: &PgPool,
-    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        pool.begin_with(AssertSqlSafe(self.begin.to_string())).await
+    pub async fn begin(&self, db: &Db) -> Result<Tx<'static>, sqlx::Error> {
+        db.begin_with(AssertSqlSafe(self.begin.to_string())).await
     }
 
     /// Waits, but not for ever.

@@ -1,11 +1,11 @@
 //! Payment plans somebody proposed, with the verdict of the rules.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row};
 
-use super::{Tx, column, lock_conversations};
+use super::{Db, Tx, column, lock_conversations};
 use crate::domain::{Cents, ConversationId, PlanId, TenantId, WorkflowId};
 use crate::events::PlanDetected;
 use crate::rules::plan::PlanFinding;
@@ -171,7 +171,7 @@ fn from_row(row: &PgRow) -> Result<StoredPlan, sqlx::Error> {
 }
 
 /// One plan.
-pub async fn with_id(pool: &PgPool, id: PlanId) -> Result<Option<StoredPlan>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: PlanId) -> Result<Option<StoredPlan>, sqlx::Error> {
     let mut sql = QueryBuilder::new("select ");
     sql.push(COLUMNS)
         .push(" from payment_plan_attempts where id = ")
@@ -193,7 +193,7 @@ pub struct PlanPage {
 
 /// The plans of a conversation.
 pub async fn of_conversation(
-    pool: &PgPool,
+    pool: &Db,
     conversation: &ConversationId,
     limit: i64,
     offset: i64,

@@ -4,12 +4,44 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::Db;
 
 use super::patience::Patience;
 
 /// The migrations, embedded: the binary brings its own schema.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// The migrations that this binary knows, oldest first.
+pub fn migrations() -> &'static [sqlx::migrate::Migration] {
+    &MIGRATOR.migrations
+}
+
+/// The tables cannot be made as this binary needs them.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateFailed {
+    /// The lock that keeps two replicas from migrating at once belongs to a session.
+    #[error("needs a direct connection, not one through a pooler (DATABASE_POOLER=transaction)")]
+    Pooled,
+    /// Postgres said no.
+    #[error(transparent)]
+    Refused(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Brings the database up to date. Migrations that this binary does not know are a newer one's: they
+/// only widen, and an old replica that starts again in the middle of a roll-out must run.
+pub async fn migrate(db: &Db) -> Result<(), MigrateFailed> {
+    if db.is_pooled() {
+        return Err(MigrateFailed::Pooled);
+    }
+    let mut migrator = sqlx::migrate::Migrator {
+        migrations: MIGRATOR.migrations.clone(),
+        ..sqlx::migrate::Migrator::DEFAULT
+    };
+    migrator.set_ignore_missing(true);
+    Ok(migrator.run(db.pool()).await?)
+}
 
 /// How to reach Postgres.
 #[derive(Debug, Clone)]
@@ -18,9 +50,10 @@ pub struct DatabaseSettings {
     pub url: SecretString,
     /// `DATABASE_MAX_CONNECTIONS`, default 10.
     pub max_connections: u32,
-    /// `DATABASE_STATEMENT_CACHE`: prepared statements kept per connection, default 100. Zero
-    /// behind a transaction-mode pooler, where the next transaction is on another connection.
+    /// `DATABASE_STATEMENT_CACHE`: prepared statements kept per connection, default 100.
     pub statement_cache: usize,
+    /// `DATABASE_POOLER=transaction`: the next transaction is on another connection.
+    pub pooled: bool,
     /// `DATABASE_TIMEOUT_SECONDS`: how long a statement may take; default 30.
     pub timeout: Duration,
 }
@@ -29,20 +62,23 @@ impl DatabaseSettings {
     /// Checks the address without connecting.
     pub fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let options = PgConnectOptions::from_str(self.url.expose_secret())?;
-        Ok(options
-            .application_name("orchestrator")
-            .statement_cache_capacity(self.statement_cache))
+        let options = options.application_name("orchestrator");
+        if self.pooled {
+            // A pooler refuses parameters that it cannot keep apart; floats are read in binary anyway.
+            return Ok(options.statement_cache_capacity(0).extra_float_digits(None));
+        }
+        Ok(options.statement_cache_capacity(self.statement_cache))
     }
 }
 
 /// A pool that connects when first used, so that the service starts, answers health checks and
 /// waits while Postgres is still coming up.
-pub fn connect(settings: &DatabaseSettings) -> Result<PgPool, sqlx::Error> {
+pub fn connect(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
     Ok(open(settings)?.0)
 }
 
 /// As [`connect`], with the patience that belongs to the pool.
-pub fn open(settings: &DatabaseSettings) -> Result<(PgPool, Patience), sqlx::Error> {
+pub fn open(settings: &DatabaseSettings) -> Result<(Db, Patience), sqlx::Error> {
     let patience = Patience::new(settings.timeout);
     let options = PgPoolOptions::new()
         .max_connections(settings.max_connections)
@@ -53,5 +89,5 @@ pub fn open(settings: &DatabaseSettings) -> Result<(PgPool, Patience), sqlx::Err
     let pool = patience
         .watch(options)
         .connect_lazy_with(settings.options()?);
-    Ok((pool, patience))
+    Ok((Db::new(pool, settings.pooled), patience))
 }

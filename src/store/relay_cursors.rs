@@ -1,14 +1,14 @@
 //! How far the SMS Agent's tables were read, and the reading itself.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
-use super::Tx;
+use super::{Db, Tx};
 
 /// Begins to read after `position`, unless somebody has begun before.
 pub async fn begin(
-    pool: &PgPool,
+    pool: &Db,
     source: &str,
     position: i64,
     now: DateTime<Utc>,
@@ -26,7 +26,7 @@ pub async fn begin(
 }
 
 /// The position; `None` before anybody has begun.
-pub async fn position(pool: &PgPool, source: &str) -> Result<Option<i64>, sqlx::Error> {
+pub async fn position(pool: &Db, source: &str) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar("select position from relay_cursors where source = $1")
         .bind(source)
         .fetch_optional(pool)
@@ -129,7 +129,7 @@ pub struct AgentRow {
 }
 
 /// The highest id the agent has given.
-pub async fn newest(agent: &PgPool) -> Result<i64, sqlx::Error> {
+pub async fn newest(agent: &Db) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select coalesce(max(id), 0)::bigint from sms_messages")
         .fetch_one(agent)
         .await
@@ -139,13 +139,13 @@ pub async fn newest(agent: &PgPool) -> Result<i64, sqlx::Error> {
 /// directions, or a text of our own would look like an id that is missing. `zone` is where the
 /// agent's zoneless times belong; the provider's form is an optional column.
 pub async fn rows(
-    agent: &PgPool,
+    agent: &Db,
     position: i64,
     missing: &[i64],
     zone: &str,
     limit: i64,
 ) -> Result<Vec<AgentRow>, sqlx::Error> {
-    let mut tx = agent.begin_with("begin read only").await?;
+    let mut tx = agent.begin_read_only().await?;
     let found = sqlx::query(
         "select m.id::bigint as id, m.direction = 'inbound' as inbound, c.id::bigint as conversation,
                 coalesce(c.phone_number_canonical, m.from_number) as phone,

@@ -4,9 +4,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
-use sqlx::{PgExecutor, PgPool, Row};
+use sqlx::{PgExecutor, Row};
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 
 /// A text as the provider posted it.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Waiting {
 
 /// Notes a text before the agent is asked. `false`: it is known already.
 pub async fn note(
-    pool: &PgPool,
+    pool: &Db,
     text: &QueuedText,
     look_at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
@@ -80,7 +80,7 @@ pub async fn note(
 
 /// The agent has said yes: what it was given counts, whatever was noted under that id before. A
 /// text that is further on stays as it is, and its row, which the drain may hold, is not waited for.
-pub async fn confirm(pool: &PgPool, text: &QueuedText) -> Result<(), sqlx::Error> {
+pub async fn confirm(pool: &Db, text: &QueuedText) -> Result<(), sqlx::Error> {
     let bind = |sql: &'static str| {
         sqlx::query(sql)
             .bind(&text.sid)
@@ -106,7 +106,7 @@ pub async fn confirm(pool: &PgPool, text: &QueuedText) -> Result<(), sqlx::Error
 }
 
 /// The agent has said no: there is nothing to remember.
-pub async fn forget(pool: &PgPool, sid: &str) -> Result<(), sqlx::Error> {
+pub async fn forget(pool: &Db, sid: &str) -> Result<(), sqlx::Error> {
     sqlx::query("delete from relay_queue where message_sid = $1 and state = 'forwarding'")
         .bind(sid)
         .execute(pool)
@@ -291,7 +291,7 @@ pub async fn keep_published(
 }
 
 /// How many texts are in each state that wants attention.
-pub async fn counts(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
+pub async fn counts(pool: &Db) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query_as(
         "select s, (select count(*) from relay_queue where state = s)
          from unnest(array['forwarding', 'ready', 'published', 'refused', 'unconfirmed']) as s",
@@ -302,7 +302,7 @@ pub async fn counts(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
 
 /// Forgets what was taken before `before`: the ids, which recognise a provider that posts the same
 /// text again.
-pub async fn prune(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+pub async fn prune(pool: &Db, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let gone = sqlx::query("delete from relay_queue where state = 'taken' and finished_at < $1")
         .bind(before)
         .execute(pool)

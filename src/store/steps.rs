@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{StepName, StepStatus, WorkflowId};
 
 /// A step to note.
@@ -126,7 +126,7 @@ pub struct StoredStep {
 }
 
 /// The steps of a workflow in the order they happened.
-pub async fn of_workflow(pool: &PgPool, id: WorkflowId) -> Result<Vec<StoredStep>, sqlx::Error> {
+pub async fn of_workflow(pool: &Db, id: WorkflowId) -> Result<Vec<StoredStep>, sqlx::Error> {
     let rows = sqlx::query(
         "select id, step_name, step_type, status, error_details, started_at, completed_at, duration_ms,
                 (output_data ->> 'cost_micro_usd')::bigint as cost_micro_usd

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Arrival, Cents, ConversationId, EscalationType, EventId, OpenText, Phone, PlanOffer, TenantId,
     WorkflowId,
@@ -239,7 +239,7 @@ pub(super) async fn with_content(
 
 /// The workflow an event's text belongs to, once it is stored. What the bridge asks when a wait is over.
 pub async fn workflow_of_event(
-    pool: &PgPool,
+    pool: &Db,
     event: EventId,
 ) -> Result<Option<WorkflowId>, sqlx::Error> {
     let id: Option<Uuid> =

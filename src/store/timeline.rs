@@ -1,9 +1,10 @@
 //! Everything that happened in a conversation, in one order. Read from the rows that only grow
 //! (texts, steps, decisions of managers) and from the dead letters; nothing is written twice for it.
 
+use super::Db;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 
@@ -186,7 +187,7 @@ fn select(
 
 /// A page of what happened and how much there is in all.
 pub async fn of_conversation(
-    pool: &PgPool,
+    pool: &Db,
     conversation: &ConversationId,
     filter: &TimelineFilter,
 ) -> Result<(Vec<Happened>, i64), sqlx::Error> {

@@ -1,8 +1,9 @@
 //! What is late. Only looked for here; whether anything follows is decided under the locks.
 
+use super::Db;
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::domain::{ConversationId, DraftId, EscalationId, Severity, WorkflowId};
@@ -10,7 +11,7 @@ use crate::events::{Awaited, WorkflowDue};
 
 /// Drafts that should have been decided.
 pub async fn undecided(
-    pool: &PgPool,
+    pool: &Db,
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<WorkflowDue>, sqlx::Error> {
@@ -29,7 +30,7 @@ pub async fn undecided(
 
 /// Conversations in which a text of ours has had no answer for more than `patience`.
 pub async fn unanswered(
-    pool: &PgPool,
+    pool: &Db,
     now: DateTime<Utc>,
     patience: TimeDelta,
     limit: i64,
@@ -60,7 +61,7 @@ pub async fn unanswered(
 
 /// Escalations that somebody should have been done with, by their severity.
 pub async fn unresolved(
-    pool: &PgPool,
+    pool: &Db,
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<WorkflowDue>, sqlx::Error> {

@@ -2,12 +2,12 @@
 //! that replicas with different clocks agree.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::handled::Kept;
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::EventId;
 
 /// Which stage reads which subject.
@@ -252,7 +252,7 @@ pub async fn open_letters(tx: &mut Tx<'_>, subject: &str) -> Result<Vec<Kept>, s
 }
 
 /// How many events of each stage are on the list.
-pub async fn counts(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
+pub async fn counts(pool: &Db) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query_as("select stage, count(*) from unfinished_events group by stage")
         .fetch_all(pool)
         .await
@@ -260,7 +260,7 @@ pub async fn counts(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
 
 /// Remembers events that no message caused, under their own ids: what a timer says is lost like
 /// anything else.
-pub async fn remember(pool: &PgPool, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
+pub async fn remember(pool: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into handled_events (event_id, stage, emitted, handled_at)
          select event, $1, jsonb_build_array(kept), clock_timestamp()

@@ -1,11 +1,11 @@
 //! Workflows: one per text, and what became of it.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Db, Tx, column};
 use crate::domain::{
     Action, Confidence, ConversationId, DraftId, EscalationId, Outcome, Phone, PlanId, StepName,
     TenantId, WorkflowId, WorkflowStatus, WorkflowType,
@@ -302,7 +302,7 @@ pub(super) async fn locked(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Workflow
 }
 
 /// One workflow.
-pub async fn with_id(pool: &PgPool, id: WorkflowId) -> Result<Option<Workflow>, sqlx::Error> {
+pub async fn with_id(pool: &Db, id: WorkflowId) -> Result<Option<Workflow>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from orchestration_workflows where id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.0)
@@ -313,7 +313,7 @@ pub async fn with_id(pool: &PgPool, id: WorkflowId) -> Result<Option<Workflow>, 
 
 /// The workflows of a conversation, oldest first.
 pub async fn of_conversation(
-    pool: &PgPool,
+    pool: &Db,
     conversation: &ConversationId,
 ) -> Result<Vec<Workflow>, sqlx::Error> {
     let sql = format!(
@@ -330,7 +330,7 @@ pub async fn of_conversation(
 /// The newest workflow of a conversation, in the order of arrival; a text's workflow before one
 /// that a question about a plan or a manager's escalation began.
 pub async fn newest_of(
-    pool: &PgPool,
+    pool: &Db,
     conversation: &ConversationId,
 ) -> Result<Option<Workflow>, sqlx::Error> {
     let sql = format!(

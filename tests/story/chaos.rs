@@ -97,7 +97,7 @@ async fn whatever_is_killed_nothing_is_lost_and_nothing_doubled() {
         load.stop.store(true, Ordering::Relaxed);
         killed_for
     };
-    let (killed_for, gap) = futures::join!(working, load.longest_gap(&world));
+    let (killed_for, ()) = futures::join!(working, load.watch(&world));
     let took = begun.elapsed();
     let on_phones = load.judge(&world).await;
     eprintln!(
@@ -105,13 +105,11 @@ async fn whatever_is_killed_nothing_is_lost_and_nothing_doubled() {
         load.texts(),
         killed_for.as_secs_f64(),
         took.as_secs_f64(),
-        gap.as_secs_f64(),
+        load.take_gap(),
         world
             .count("select coalesce(sum(count), 0)::bigint from attempts")
             .await,
-        world
-            .count("select count(*) from unfinished_events where said_again > 0")
-            .await,
+        Load::late(&world).await,
     );
     for replica in &mut replicas {
         replica.stop().await;

@@ -322,6 +322,36 @@ fn every_stage_is_tried_at_every_point() {
     }
 }
 
+/// A message that kills whoever touches it is suspected, runs alone, and is parked; others are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_kills_its_worker_is_parked() {
+    let mut world = Plan::default().prepare().await;
+    world.patience = std::time::Duration::from_secs(60);
+    world.start_as(others("draft")).await;
+    world.shorten_deadlines().await;
+    let (subject, body) = text("0.95", "c1");
+    world.publish(subject, &body, &[]).await;
+    let mut deaths = 0;
+    loop {
+        let mut process = doomed(&world, "draft", "draft:Gathered");
+        let parked = world.until("it dies or parks the message", || async {
+            (world.count("select count(*) from dead_letters").await == 1).then_some(())
+        });
+        tokio::select! {
+            ended = process.wait() => assert_eq!(ended.unwrap().signal(), Some(6)),
+            () = parked => break,
+        }
+        deaths += 1;
+        assert!(deaths < 30, "it kills for ever");
+    }
+    assert!(deaths > 5, "workers die of other causes too: {deaths}");
+    world.start_as(alone("draft")).await;
+    let (subject, body) = text("0.95", "c2");
+    world.publish(subject, &body, &[]).await;
+    world.until_status("c2", "sent").await;
+    world.finish_with(1, 1).await;
+}
+
 /// The alarm: remembered and not said, said and not noted.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alarm_dies_and_what_is_due_is_said_all_the_same() {

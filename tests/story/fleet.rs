@@ -1,8 +1,9 @@
 //! Replicas as processes of their own, and neighbours' texts that go on while things are killed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -39,13 +40,18 @@ pub(crate) struct Replica {
 
 impl Replica {
     pub(crate) fn start(world: &World) -> Self {
+        Self::start_as(world, None)
+    }
+
+    /// Of another build.
+    pub(crate) fn start_as(world: &World, program: Option<OsString>) -> Self {
         let free = || {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
             listener.local_addr().expect("its number").port()
         };
         let mut replica = Self {
             process: None,
-            program: built(),
+            program: program.map_or_else(built, PathBuf::from),
             environment: world.environment(),
             bridge: free(),
             sidecar: free(),
@@ -80,6 +86,13 @@ impl Replica {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.bridge)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process
+            .as_ref()
+            .and_then(tokio::process::Child::id)
+            .expect("a running process")
     }
 
     pub(crate) fn sidecar(&self) -> String {
@@ -129,6 +142,8 @@ pub(crate) struct Load {
     pub(crate) over: Duration,
     pub(crate) accepted: AtomicUsize,
     pub(crate) stop: AtomicBool,
+    /// Milliseconds of the longest time without an outcome since somebody asked.
+    gap: AtomicU64,
 }
 
 pub(crate) const TEXTS_EACH: usize = 3;
@@ -140,6 +155,7 @@ impl Load {
             over,
             accepted: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            gap: AtomicU64::new(0),
         }
     }
 
@@ -224,9 +240,15 @@ impl Load {
         }
     }
 
-    /// Watches how outcomes come in; the longest time without one, until told to stop.
-    pub(crate) async fn longest_gap(&self, world: &World) -> Duration {
-        let (mut last, mut since, mut longest) = (0, Instant::now(), Duration::ZERO);
+    /// The longest time without an outcome since the last question, in seconds.
+    pub(crate) fn take_gap(&self) -> f64 {
+        let millis = u32::try_from(self.gap.swap(0, Ordering::Relaxed)).unwrap_or(u32::MAX);
+        f64::from(millis) / 1000.0
+    }
+
+    /// Watches how outcomes come in, until told to stop.
+    pub(crate) async fn watch(&self, world: &World) {
+        let (mut last, mut since) = (0, Instant::now());
         while !self.stop.load(Ordering::Relaxed) {
             let sql = "select count(*) from orchestration_workflows where status not in ('received', 'processing')";
             let asked = sqlx::query_scalar::<_, i64>(sql).fetch_one(&world.db);
@@ -236,13 +258,13 @@ impl Load {
             {
                 // What comes before the first outcome is the start.
                 if last > 0 {
-                    longest = longest.max(since.elapsed());
+                    let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    self.gap.fetch_max(millis, Ordering::Relaxed);
                 }
                 (last, since) = (count, Instant::now());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        longest
     }
 
     /// Everything has come to its end: nothing waits in the streams, nothing is stuck in a row.
@@ -302,6 +324,16 @@ impl Load {
         }
         self.judge_rows(world).await;
         texts
+    }
+
+    /// Published texts that were taken after a younger one, because the replica that had them died.
+    pub(crate) async fn late(world: &World) -> i64 {
+        world
+            .count(
+                "select count(*) from (select turn, lag(turn) over (partition by conversation_id
+                   order by arrival_epoch, arrival_seq) as before from inbound_messages) t where turn < before",
+            )
+            .await
     }
 
     async fn judge_rows(&self, world: &World) {

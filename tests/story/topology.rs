@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::world::{Plan, World};
 
-fn orchestrator(world: &World, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn orchestrator(world: &World, arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_orchestrator"))
         .args(arguments)
         .env_clear()

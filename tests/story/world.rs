@@ -15,11 +15,12 @@ use orchestrator::engine::connection::{self, NatsSettings};
 use orchestrator::engine::{Clock, Names};
 use orchestrator::events::Stream;
 use orchestrator::service::{Roles, Service};
-use serde_json::{Value, json};
+use serde_json::Value;
 use simulators::{Config as NeighbourConfig, Neighbours};
 use sqlx::PgPool;
 
 use self::servers::servers;
+pub(crate) use crate::texts::{phone_of, sms};
 
 /// A running service with everything around it.
 pub(crate) struct World {
@@ -87,8 +88,7 @@ impl World {
         let servers = servers();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // A story that kills its nats-server brings one of its own.
-        let own = settings.iter().find(|(name, _)| name == "NATS_URL");
-        let nats = own.map_or(servers.nats.clone(), |(_, url)| url.clone());
+        let nats = given(&settings, "NATS_URL").unwrap_or_else(|| servers.nats.clone());
         let name = format!("t{}_{number}", std::process::id());
         let admin = PgPool::connect(&servers.admin)
             .await
@@ -102,8 +102,7 @@ impl World {
             .admin
             .rsplit_once('/')
             .expect("an address with a database");
-        let own = settings.iter().find(|(name, _)| name == "DATABASE_URL");
-        let url = own.map_or(format!("{base}/{name}"), |(_, url)| url.clone());
+        let url = given(&settings, "DATABASE_URL").unwrap_or_else(|| format!("{base}/{name}"));
         let neighbours = Neighbours::start(NeighbourConfig {
             seed: Some(7),
             ..NeighbourConfig::default()
@@ -133,6 +132,8 @@ impl World {
             ("SYNC_BUDGET_MS", "8000"),
             ("SHUTDOWN_SECONDS", "5"),
             ("WAKE_SECONDS", "0.2"),
+            // Probes would be among the requests that stories count.
+            ("HEALTH_CHECK_SECONDS", "0"),
             // Stories are told at any hour; those about hours say so.
             ("CONTACT_HOURS", "off"),
         ]
@@ -143,7 +144,10 @@ impl World {
         let kept = last_of_each(&all);
         let settings = NatsSettings::read(&env(&kept));
         Self {
-            db: PgPool::connect(&url).await.expect("our database"),
+            // A story whose service goes through a pooler looks at the database itself.
+            db: PgPool::connect(&given(&kept, "STORY_DATABASE_URL").unwrap_or(url))
+                .await
+                .expect("our database"),
             nats: connection::connect(&settings)
                 .await
                 .expect("the test nats-server"),
@@ -163,6 +167,20 @@ impl World {
     /// The settings as a child process gets them.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         last_of_each(&self.settings)
+    }
+
+    /// Changes a setting for whatever starts from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A setting as it is now.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let set = self
+            .environment()
+            .into_iter()
+            .find(|(known, _)| known == name);
+        set.map(|(_, value)| value).expect("a setting")
     }
 
     /// Starts one more replica and waits until it is ready.
@@ -302,21 +320,15 @@ impl World {
             .expect("a number")
     }
 
-    /// A metric over all its labels and all replicas.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let mut sum = 0.0;
+    /// What every replica says about itself.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut all = String::new();
         for service in &self.services {
-            let url = format!("http://{}/metrics", service.sidecar);
-            let text = self.http.get(url).send().await.expect("metrics");
-            let text = text.text().await.expect("text");
-            let lines = text.lines().filter(|line| {
-                let rest = line.strip_prefix(name);
-                rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-            });
-            let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-            sum += values.sum::<f64>();
+            let asked = self.http.get(format!("http://{}/metrics", service.sidecar));
+            let answer = asked.send().await.expect("metrics");
+            all += &answer.text().await.expect("text");
         }
-        sum
+        all
     }
 
     /// Texts on the phone of a conversation's tenant.
@@ -412,14 +424,8 @@ impl Drop for World {
             return;
         }
         // A failed story gives its streams back too: they reserve space on the shared server.
-        let nats = self
-            .environment()
-            .into_iter()
-            .find(|(name, _)| name == "NATS_URL");
-        let (nats, prefix) = (
-            nats.map(|(_, url)| url).unwrap_or_default(),
-            self.prefix.clone(),
-        );
+        let nats = given(&self.environment(), "NATS_URL").unwrap_or_default();
+        let prefix = self.prefix.clone();
         let cleaned = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
@@ -433,6 +439,11 @@ impl Drop for World {
             panic!("a story must end with finish()");
         }
     }
+}
+
+fn given(settings: &[(String, String)], wanted: &str) -> Option<String> {
+    let mut all = settings.iter().filter(|(name, _)| name == wanted);
+    all.next().map(|(_, value)| value.clone())
 }
 
 fn last_of_each(settings: &[(String, String)]) -> Vec<(String, String)> {
@@ -467,23 +478,4 @@ async fn delete_streams(client: &async_nats::Client, prefix: &str) {
         let name = format!("{}_{}", prefix.to_uppercase(), stream.name());
         drop(jetstream.delete_stream(name).await);
     }
-}
-
-/// A phone number per conversation.
-pub(crate) fn phone_of(conversation: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    conversation.hash(&mut hasher);
-    // Ten digits of hash: with seven, two of two thousand conversations shared a phone.
-    format!("+1{:010}", hasher.finish() % 10_000_000_000)
-}
-
-/// The body of a tenant's text.
-pub(crate) fn sms(conversation: &str, content: &str) -> Value {
-    json!({
-        "tenant_id": "12345",
-        "phone_number": phone_of(conversation),
-        "content": content,
-        "conversation_id": conversation,
-    })
 }

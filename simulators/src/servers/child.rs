@@ -118,6 +118,8 @@ impl ServerProcess {
             return;
         }
         self.signal(self.clean_stop);
+        // One that stands still would not hear it.
+        self.resume();
         let deadline = Instant::now() + self.patience;
         while Instant::now() < deadline {
             if self.exited().is_some() {
@@ -133,6 +135,15 @@ impl ServerProcess {
         // Both fail only when the process is already gone, which is what we want.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Stands still until `resume`: alive for the kernel, dead for everybody else.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {

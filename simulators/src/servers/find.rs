@@ -174,7 +174,7 @@ pub(super) fn reachable_temp_dir(prefix: &str) -> Result<tempfile::TempDir, Erro
         )))
 }
 
-fn on_path(program: &str) -> Vec<PathBuf> {
+pub(super) fn on_path(program: &str) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|dir| dir.join(program))

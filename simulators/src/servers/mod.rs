@@ -5,9 +5,11 @@
 //! under a second, so it is plain std and can be called from a test with or without a runtime.
 
 mod child;
+mod cluster;
 mod fetch;
 mod find;
 mod nats;
+mod pgbouncer;
 mod postgres;
 mod program;
 mod wire;
@@ -15,7 +17,9 @@ mod wire;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use cluster::NatsCluster;
 pub use nats::{Nats, NatsOptions};
+pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};
 pub use program::Program;
 

@@ -125,6 +125,19 @@ impl Nats {
         self.process = None;
     }
 
+    /// Hangs, with all its connections open, until `resume`.
+    pub fn pause(&self) {
+        if let Some(process) = &self.process {
+            process.pause();
+        }
+    }
+
+    pub fn resume(&self) {
+        if let Some(process) = &self.process {
+            process.resume();
+        }
+    }
+
     /// Starts again on the same port with the same store, after `kill9`, `stop` or neither.
     pub fn restart(&mut self) -> Result<(), Error> {
         self.stop();

@@ -13,6 +13,8 @@ fn ticket(conversation: &str) -> Ticket {
         stage: "test",
         correlation_id: String::new(),
         traceparent: None,
+        span: tracing::Span::none(),
+        arrived_at: None,
         needs,
         decide: Box::new(|_, _| Decision::done()),
     };

@@ -94,3 +94,37 @@ fn broken_json_is_named_without_quoting_it() {
     assert!(!error.sentence().contains("secret"));
     assert!(Fields::from_json(b"[]").is_err());
 }
+
+#[test]
+fn what_serde_says_is_told_without_the_value_it_quotes() {
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Body {
+        phone: u8,
+        kind: Kind,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    enum Kind {}
+    let told = |text: &str| {
+        let error = serde_json::from_str::<Body>(text).expect_err("broken");
+        Invalid::json(&error).sentence()
+    };
+    let told_of_none = told("{}");
+    assert!(
+        told_of_none.starts_with("body has no field phone, at line 1"),
+        "{told_of_none}"
+    );
+    for text in [
+        r#"{"phone": "secret"}"#,
+        r#"{"phone": 1, "kind": "secret"}"#,
+        r#"{"phone": 1, "kind": {"secret": 1}}"#,
+        r#""secret""#,
+        r#"{"phone": secret"#,
+    ] {
+        let told = told(text);
+        assert!(
+            !told.contains("secret") && told.contains("line 1"),
+            "{told}"
+        );
+    }
+}

@@ -12,17 +12,19 @@ use async_openai::middleware::{HttpRequestFactory, ReqwestService};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tower::Service as _;
+use tracing::Instrument as _;
 
 use super::limits::{self, Limits, Rates};
 use super::{Bill, Completion, Message, ModelError, answer, read_answer};
 use crate::domain::{Prices, WorkflowId};
 use crate::neighbours::breaker::Verdict;
-use crate::neighbours::caller;
 use crate::neighbours::circuit::Circuit;
 use crate::neighbours::connections::{
     Connections, Timeouts, Unread, is_dead_connection, read_body,
 };
+use crate::neighbours::{caller, verdicts};
 use crate::ops::metrics::Metrics;
+use crate::ops::trace::part;
 
 /// Which model, where, for how much.
 #[derive(Debug, Clone)]
@@ -72,6 +74,7 @@ pub(super) struct Endpoint {
     asking: Asking,
     limits: Limits,
     circuit: Arc<Circuit>,
+    connections: Arc<Connections>,
     format: AtomicU8,
 }
 
@@ -99,6 +102,7 @@ impl Endpoint {
             settings,
             asking,
             circuit,
+            connections,
             format: AtomicU8::new(0),
         })
     }
@@ -120,12 +124,30 @@ impl Endpoint {
             let pass = self.circuit.enter().map_err(ModelError::Open)?;
             let began = Instant::now();
             let request = self.request(messages, workflow, format);
+            // Our trace's id is nobody's business outside: the provider gets no header.
+            let call = part!(
+                "chat",
+                otel.kind = "client",
+                gen_ai.operation.name = "chat",
+                gen_ai.request.model = self.settings.model,
+                gen_ai.usage.input_tokens = tracing::field::Empty,
+                gen_ai.usage.output_tokens = tracing::field::Empty
+            );
             let (answer, retry_after): (Result<Value, OpenAIError>, _) = RETRY_AFTER
                 .scope(Cell::new(None), async {
                     let answer = self.client.chat().create_byot(request).await;
                     (answer, RETRY_AFTER.with(Cell::get))
                 })
+                .instrument(call.clone())
                 .await;
+            if let Ok(body) = &answer {
+                let usage = &body["usage"];
+                call.record("gen_ai.usage.input_tokens", usage["prompt_tokens"].as_i64());
+                call.record(
+                    "gen_ai.usage.output_tokens",
+                    usage["completion_tokens"].as_i64(),
+                );
+            }
             let result = match answer {
                 Ok(body) => {
                     pass.report(Verdict::Healthy, None);
@@ -168,6 +190,21 @@ impl Endpoint {
         }
     }
 
+    /// Whether the server answers within two seconds when asked which models there are, and takes
+    /// the key. Not every compatible server has the list: 404 is an answer too. Past the circuit, and
+    /// without a word to it: whoever lists models may fail to use one.
+    pub(super) async fn is_reachable(&self) -> bool {
+        let models = format!("{}/models", self.settings.base.trim_end_matches('/'));
+        let (client, _) = self.connections.current();
+        let answer = client
+            .get(models)
+            .bearer_auth(self.settings.key.expose_secret())
+            .timeout(Duration::from_secs(2))
+            .send()
+            .await;
+        answer.is_ok_and(|answer| !matches!(answer.status().as_u16(), 401 | 403 | 500..))
+    }
+
     fn read(
         &self,
         body: &Value,
@@ -197,8 +234,15 @@ impl Endpoint {
             count("completion", completion);
         }
         if let Some(cost) = cost {
-            let cost = u64::try_from(cost.0).unwrap_or(0);
-            metrics.model_cost.with_label_values(&[model]).inc_by(cost);
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a single answer is not worth 2^53 of them"
+            )]
+            let dollars = cost.0.max(0) as f64 / 1e6;
+            metrics
+                .model_cost
+                .with_label_values(&[model])
+                .inc_by(dollars);
         }
         bill.add(tokens, cost.map(|c| c.0));
         let understood = read_answer(body).map_err(ModelError::Unusable)?;
@@ -254,7 +298,7 @@ async fn post(
         .await
         .inspect_err(dead)?;
     let now = chrono::Utc::now();
-    let _ = RETRY_AFTER.try_with(|cell| cell.set(caller::retry_after(&answer, now)));
+    let _ = RETRY_AFTER.try_with(|cell| cell.set(verdicts::retry_after(&answer, now)));
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = match read_body(answer).await {
         Ok(body) => body,
@@ -273,7 +317,7 @@ async fn post(
 /// What an error says about the server: only what is not its answer counts against it.
 fn verdict(error: &OpenAIError) -> Verdict {
     match error {
-        OpenAIError::ApiError(answer) => caller::judge_status(answer.status_code),
+        OpenAIError::ApiError(answer) => verdicts::judge_status(answer.status_code),
         OpenAIError::Reqwest(_) | OpenAIError::JSONDeserialize(..) => Verdict::Failed,
         _ => Verdict::Unknown,
     }

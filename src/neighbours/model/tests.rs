@@ -189,7 +189,7 @@ async fn what_an_answer_costs_is_known() {
     assert!(text.contains(&format!(
         "orchestrator_model_tokens_total{{kind=\"prompt\",model=\"first\"}} {prompt}"
     )));
-    assert!(text.contains("orchestrator_model_cost_micro_usd_total{model=\"first\"}"));
+    assert!(text.contains("orchestrator_model_cost_usd_total{model=\"first\"}"));
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn answers_that_cannot_be_used_are_on_the_bill() {
     );
     let text = model.metrics.text().expect("text");
     assert!(
-        text.contains("orchestrator_model_cost_micro_usd_per_turn_count 2"),
+        text.contains("orchestrator_model_turn_cost_usd_count 2"),
         "{text}"
     );
 }

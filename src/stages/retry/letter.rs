@@ -125,15 +125,23 @@ fn reopened(
         )
     });
     // The gate is asked anew when it comes to leave: whatever happened since counts.
-    if let Some(delivery) = released(letter)? {
-        return Ok(decision.change(waiting(delivery, now)));
+    let delivery = released(letter)?;
+    if let Some(delivery) = delivery {
+        decision = decision.change(waiting(delivery, now));
+        // The first attempt closed the turn, and was right to.
+        if case.delivery.as_ref().is_some_and(|d| d.attempts > 0) {
+            return Ok(decision);
+        }
     }
     // The texts were left without an open turn. Where the tenant has written again since, their
     // message would find its turn overtaken: then only a new turn helps.
     let turn = case.workflow_texts.first().map(|(turn, _)| *turn);
     if let (Some(turn), Some(conversation)) = (turn, &case.conversation) {
-        if conversation.turn != turn {
-            return Err("overtaken");
+        match delivery {
+            None if conversation.turn != turn => return Err("overtaken"),
+            // Whether it still stands is for `deliver` to say.
+            Some(_) if conversation.turn != turn => return Ok(decision),
+            _ => {}
         }
         decision = decision.change(ConversationUpdate {
             open_turn: Some((turn, workflow.id)),
@@ -144,7 +152,7 @@ fn reopened(
 }
 
 /// The text that the message released, for the first time or when its hour had come.
-fn released(letter: &StoredLetter) -> Result<Option<DeliveryId>, &'static str> {
+pub(super) fn released(letter: &StoredLetter) -> Result<Option<DeliveryId>, &'static str> {
     let invalid = |_| "invalid_message";
     Ok(match letter.subject.as_str() {
         ReplyApproved::SUBJECT => {

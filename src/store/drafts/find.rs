@@ -1,17 +1,17 @@
 //! Which draft is meant, and pages of them: what the bridge and the stages ask before a decision.
 
-use sqlx::postgres::PgPool;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{COLUMNS, Draft, from_row};
 use crate::domain::{ConversationId, DraftId, Phone, WorkflowId};
+use crate::store::Db;
 
 /// The draft a decision about a conversation means: the newest waiting one, unless `text` is the
 /// exact text of another waiting one (`http-api.md` §3.1); with a phone number it must be its
 /// number. Without a waiting one, the newest decided: so that a second click is recognised.
 pub async fn meant_by(
-    pool: &PgPool,
+    pool: &Db,
     conversation: &ConversationId,
     phone: Option<&Phone>,
     text: Option<&str>,
@@ -31,10 +31,7 @@ pub async fn meant_by(
 }
 
 /// The waiting or decided draft of a workflow.
-pub async fn of_workflow(
-    pool: &PgPool,
-    workflow: WorkflowId,
-) -> Result<Option<DraftId>, sqlx::Error> {
+pub async fn of_workflow(pool: &Db, workflow: WorkflowId) -> Result<Option<DraftId>, sqlx::Error> {
     let id: Option<Uuid> = sqlx::query_scalar(
         "select id from ai_response_queue where workflow_id = $1 order by created_at desc limit 1",
     )
@@ -96,7 +93,7 @@ impl DraftFilter {
 }
 
 /// A page of drafts and how many there are in all.
-pub async fn list(pool: &PgPool, filter: &DraftFilter) -> Result<(Vec<Draft>, i64), sqlx::Error> {
+pub async fn list(pool: &Db, filter: &DraftFilter) -> Result<(Vec<Draft>, i64), sqlx::Error> {
     let mut count = QueryBuilder::new("select count(*)");
     filter.conditions(&mut count);
     let total: i64 = count.build_query_scalar().fetch_one(pool).await?;
