@@ -150,7 +150,10 @@ impl Grouper<'_> {
         let duration = super::durations::read(self, at);
         // "over a month" after an amount: a time, not "a month" as a period.
         let period = match (period, duration) {
-            (Some((p, end)), Some((_, other))) if p.kind == PeriodKind::Weak && other >= end => {
+            // "200 a month for a year" too.
+            (Some((p, end)), Some((_, other)))
+                if (p.kind == PeriodKind::Weak || p.weeks == 48) && other >= end =>
+            {
                 None
             }
             (period, _) => period,
