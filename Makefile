@@ -4,14 +4,16 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SIMULATORS := $(TARGET)/debug/simulators
 
-.PHONY: help demo test chaos durability lint deploy contracts eval area-codes fuzz schemathesis
+.PHONY: help demo test bench chaos durability lint deploy contracts eval learn area-codes fuzz schemathesis
 
 help:
 	@echo "make demo       the service, its servers and simulated neighbours; sends a dozen texts, stays up"
 	@echo "make test       every test, against real servers"
 	@echo "make chaos      minutes of kills under load, a cluster whose leader dies, a backlog of 50,000"
 	@echo "make durability what sync_interval and synchronous_commit cost here"
+	@echo "make bench      throughput, latency, cost per text; BENCH=capacity for one of them"
 	@echo "make lint       formatting and clippy"
+	@echo "make learn      learns the table of the check of wording from the labelled replies"
 	@echo "make deploy     checks alert rules and Kubernetes manifests"
 	@echo "make eval       measures the reader of texts, and the checks of replies, on labelled files"
 	@echo "make fuzz       feeds the reader odd texts for a minute (nightly compiler)"
@@ -45,6 +47,12 @@ chaos:
 	@cargo build --locked --workspace --bins
 	@$(SIMULATORS) with-servers -- cargo test --locked --test story -- --nocapture --test-threads=1 chaos:: cluster:: backlog::
 
+# Release builds; the machine should have nothing else to do. Half an hour for all.
+BENCH ?= capacity replicas rates slow-model idle backlog history analyze
+bench:
+	cargo build --release --locked --workspace --bins
+	set -e; for scenario in $(BENCH); do cargo bench --locked --bench load -- $$scenario; done
+
 durability:
 	cargo test --locked --test story -- --nocapture --ignored durability::
 
@@ -60,6 +68,10 @@ deploy:
 FILE ?= tests/data/half_b.jsonl
 # REPLIES=answers.jsonl replays another file or folder of model answers (docs/drafting.md).
 REPLIES ?= tests/data/replies
+# Seconds; the table is an input of the build, so build again afterwards.
+learn:
+	cargo run --locked -- learn $(REPLIES)
+
 eval:
 	cargo run --locked -- evaluate $(FILE) --floor plan_exact=0.93 --floor triggers_micro=0.92 \
 	  --floor language=0.95 --floor recall:opt_out=1 --floor recall:self_harm=1

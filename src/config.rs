@@ -36,7 +36,7 @@ use crate::stages::{Handover, PlanningSettings, StageSettings};
 use crate::store::DatabaseSettings;
 
 /// Everything the service can be told.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Logs.
     pub log: LogSettings,
@@ -63,7 +63,7 @@ pub struct Config {
 }
 
 /// Where the neighbours are.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct NeighbourSettings {
     /// `MONITOR_URL`, alias `COLLECTIONS_MONITOR_URL`.
     pub monitor: Address,

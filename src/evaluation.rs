@@ -1,5 +1,6 @@
 //! Precision, recall and F1 of the reader on a labelled file (labelling guide §5).
 
+pub mod learning;
 pub mod replies;
 
 use std::collections::BTreeMap;

@@ -86,6 +86,15 @@ enum Command {
         #[arg(long)]
         quiet: bool,
     },
+    /// Learns the table of the check `wording` from files of model answers (docs/drafting.md).
+    Learn {
+        /// The table to write.
+        #[arg(long, default_value = "src/rules/checks/wording/weights.txt")]
+        table: std::path::PathBuf,
+        /// JSONL files, or folders of them.
+        #[arg(required = true)]
+        files: Vec<std::path::PathBuf>,
+    },
     /// Asks the sidecar on this machine whether it is ready: for container health checks.
     Healthcheck,
     /// Writes the event schemas and the AsyncAPI document into a folder (see `make contracts`).
@@ -155,6 +164,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export { what, verify: true } => return commands::verify(what),
         Command::Doctor => return orchestrator::ops::doctor::run(&Env::of_process()).await,
         Command::ContactHours => return contact_hours(&Env::of_process()),
+        Command::Learn { table, files } => {
+            return orchestrator::evaluation::learning::learn(files, table);
+        }
         Command::Evaluate {
             files,
             replies: true,

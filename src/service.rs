@@ -64,6 +64,7 @@ pub struct Service {
     stages: TaskTracker,
     commits: CancellationToken,
     patience: Duration,
+    client: async_nats::Client,
 }
 
 impl Service {
@@ -180,6 +181,7 @@ impl Service {
             stages,
             commits,
             patience,
+            client,
         })
     }
 
@@ -197,8 +199,16 @@ impl Service {
             tracing::warn!("work in flight was left to redelivery");
         }
         self.commits.cancel();
+        // The last acknowledgements are only queued: a process that ends now would take them along.
+        let flushed = self.client.flush();
+        if tokio::time::timeout(FLUSH, flushed).await.is_err() {
+            tracing::debug!("the last acknowledgements may not have left");
+        }
     }
 }
+
+/// How long the last acknowledgements may take to leave; without NATS they never do.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// Waits until everything is there, then runs the stages until the end.
 async fn run_stages(config: Config, roles: Roles, engine: Arc<Engine>, health: Arc<Health>) {

@@ -53,7 +53,7 @@ pub struct Row {
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The settings of all stages.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct StageSettings {
     /// Duplicates.
     pub intake: intake::IntakeSettings,

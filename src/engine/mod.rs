@@ -27,6 +27,7 @@ mod in_work;
 pub mod names;
 pub mod outages;
 pub mod publisher;
+mod pull;
 pub mod room;
 pub mod runner;
 pub mod stage;

@@ -8,7 +8,6 @@ use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
-use futures::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,6 +16,7 @@ use super::Clock;
 use super::committer::Committer;
 use super::in_work::InWork;
 use super::publisher::Publisher;
+use super::pull::Pull;
 use super::stage::{Io, Stage};
 use super::sweep::{self, SweepSettings};
 use super::topology::{self, Mode};
@@ -100,10 +100,11 @@ pub async fn run<S: Stage>(engine: Arc<Engine>, stage: Arc<S>, stream: Stream) {
         match opened {
             Ok(opened) => {
                 let stream_created = opened.stream_created;
-                let deadline = opened.consumer.cached_info().config.ack_wait;
+                let deadline = opened.messages.consumer().cached_info().config.ack_wait;
                 let progress_every = (deadline / 3).max(Duration::from_millis(100));
                 // Another consumer's numbers are other messages'.
                 let in_work = InWork::default();
+                let pulling = CancellationToken::new();
                 let each = |message: Message, place: OwnedSemaphorePermit| {
                     let work = Work {
                         engine: engine.clone(),
@@ -111,6 +112,7 @@ pub async fn run<S: Stage>(engine: Arc<Engine>, stage: Arc<S>, stream: Stream) {
                         slots: slots.clone(),
                         _place: place,
                         in_work: in_work.clone(),
+                        pulled: pulling.clone(),
                         progress_every,
                         epoch: epoch.load(Ordering::Relaxed),
                         stream_created,
@@ -118,6 +120,7 @@ pub async fn run<S: Stage>(engine: Arc<Engine>, stage: Arc<S>, stream: Stream) {
                     engine.tasks.spawn(work.take(message));
                 };
                 pump(&engine, S::NAME, opened, &in_hand, each).await;
+                pulling.cancel();
             }
             Err(error) => {
                 tracing::warn!(stage = S::NAME, %error, "the stage's consumer is not there yet");
@@ -148,8 +151,7 @@ async fn pause(stop: &CancellationToken, time: Duration) {
 
 /// A stage's messages, and where they come from.
 struct Opened {
-    messages: pull::Stream,
-    consumer: Consumer<pull::Config>,
+    messages: Pull,
     stream_created: DateTime<Utc>,
 }
 
@@ -157,8 +159,9 @@ impl Opened {
     /// Whether the server says that it is another consumer now, or none: its volume was lost. A
     /// server that says nothing proves nothing.
     async fn is_gone(&self) -> bool {
-        match self.consumer.get_info().await {
-            Ok(info) => info.created != self.consumer.cached_info().created,
+        let consumer = self.messages.consumer();
+        match consumer.get_info().await {
+            Ok(info) => info.created != consumer.cached_info().created,
             Err(error) => matches!(
                 error.kind(),
                 ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound
@@ -190,16 +193,13 @@ async fn open<S: Stage>(
         .get_consumer(S::NAME)
         .await
         .map_err(|e| anyhow::anyhow!("{e}"))?;
-    let messages = consumer
-        .stream()
-        .max_messages_per_batch(concurrency.div_ceil(2).min(LARGEST_BATCH))
-        .expires(Duration::from_secs(10))
-        .heartbeat(Duration::from_secs(3))
-        .messages()
-        .await?;
+    let batch = concurrency.div_ceil(2).min(LARGEST_BATCH);
+    let Publisher {
+        client, jetstream, ..
+    } = &engine.publisher;
+    let messages = Pull::open(client, jetstream, consumer, batch).await?;
     Ok(Opened {
         messages,
-        consumer,
         stream_created,
     })
 }
@@ -207,8 +207,8 @@ async fn open<S: Stage>(
 /// The most messages asked for at once.
 const LARGEST_BATCH: usize = 256;
 
-/// Hands on messages until the stream ends or the service stops; then gives back what was fetched
-/// and not begun, so that another replica has it at once instead of after the ack deadline.
+/// Hands on messages until the consumer is another one or the service stops; then gives back what was
+/// sent here and not begun, so that another replica has it at once instead of after the ack deadline.
 async fn pump(
     engine: &Engine,
     stage: &'static str,
@@ -228,24 +228,30 @@ async fn pump(
             next = next => next,
         };
         match next {
-            Some((place, Some(Ok(message)))) => {
+            Some((place, Ok(message))) => {
                 failures = 0;
                 each(message, place);
             }
-            // A missed heartbeat or a reconnect; the stream goes on by itself. When it does not,
-            // the consumer is looked up anew.
-            Some((_, Some(Err(error)))) => {
+            // A missed heartbeat or a reconnect: asked again. When that does not help, the consumer is
+            // looked up anew.
+            Some((_, Err(error))) => {
                 failures += 1;
                 tracing::debug!(stage, %error, "pull interrupted");
                 if failures > 3 || opened.is_gone().await {
-                    return;
+                    break;
                 }
-                pause(&engine.stop, Duration::from_millis(200)).await;
+                if failures > 1 {
+                    pause(&engine.stop, Duration::from_millis(200)).await;
+                }
+                if let Err(error) = opened.messages.renew().await {
+                    tracing::debug!(stage, %error, "no subscription");
+                    break;
+                }
             }
-            Some((_, None)) | None => return,
+            None => break,
         }
     }
-    while let Some(Some(Ok(message))) = opened.messages.next().now_or_never() {
+    for message in opened.messages.close().await {
         drop(message.ack_with(AckKind::Nak(None)).await);
     }
 }

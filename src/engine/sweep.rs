@@ -86,17 +86,6 @@ async fn look(
     let asked = Instant::now();
     let seen = consumers(engine).await?;
     let dead = stream_made(engine, Stream::Dead).await?;
-    for (stage, seen) in &seen {
-        let show = |state: &str, value: u64| {
-            let gauge = engine
-                .metrics
-                .stage_messages
-                .with_label_values(&[*stage, state]);
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        };
-        show("waiting", seen.waiting);
-        show("in_work", seen.in_work as u64);
-    }
     let mut tx = engine.io.db.begin().await?;
     let Some(standing) = unfinished::lock(&mut tx).await? else {
         return Ok(());

@@ -281,10 +281,22 @@ mod tests {
                 wanted.what
             );
         }
+        let inbound: Value =
+            serde_json::from_str(include_str!("../../nats/streams/inbound.json")).expect("JSON");
+        let said = inbound["metadata"]["read_by"].as_str().expect("readers");
+        let said: Vec<&str> = said.split([' ', ',']).collect();
+        for row in STAGES.iter().filter(|row| row.stream() == Stream::Inbound) {
+            assert!(said.contains(&row.name), "{} reads it: {said:?}", row.name);
+        }
         for row in STAGES {
             let file: Value = serde_json::from_str(row.consumer).expect("JSON");
             assert_eq!(file["durable_name"], row.name);
             assert_eq!(file["filter_subjects"], json!(row.subjects), "{}", row.name);
+            let metadata = &file["metadata"];
+            assert_eq!(metadata["stage"], format!("src/stages/{}.rs", row.name));
+            for key in ["owner", "runbook", "if_stuck"] {
+                assert!(metadata[key].is_string(), "{key} of {}", row.name);
+            }
             assert_eq!(
                 file["max_deliver"], -1,
                 "the server drops silently past a limit"

@@ -12,6 +12,7 @@ use async_nats::jetstream::{AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use super::answers::Answer;
@@ -45,6 +46,8 @@ pub(super) struct Work<S> {
     pub(super) _place: OwnedSemaphorePermit,
     /// The messages of this consumer that are in work in this process.
     pub(super) in_work: InWork,
+    /// Nothing is pulled any more: what is given back does not come straight back.
+    pub(super) pulled: CancellationToken,
     /// How often the deadline is extended: well within it.
     pub(super) progress_every: Duration,
     pub(super) epoch: i32,
@@ -142,7 +145,10 @@ impl<S: Stage> Work<S> {
         // At shutdown, what has not begun goes to another replica at once.
         let _slot = tokio::select! {
             biased;
-            () = self.engine.stop.cancelled() => return Leave::Nak(Duration::ZERO),
+            () = self.engine.stop.cancelled() => {
+                self.pulled.cancelled().await;
+                return Leave::Nak(Duration::ZERO);
+            }
             slot = self.slots.acquire() => match slot {
                 Ok(slot) => slot,
                 Err(_) => return Leave::Silent,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::domain::{Cents, Confidence, Finding, HistoryEntry, Language, TenantContext, TenantId};
 use crate::events::DraftedReply;
 use crate::neighbours::model::read_answer;
-use crate::rules::checks::{self, CheckSettings, Grounds};
+use crate::rules::checks::{self, CheckSettings, Grounds, wording};
 use crate::rules::prompt;
 use crate::rules::routing::{self, Autonomy, Doubts, Route, RoutingSettings};
 
@@ -83,6 +83,17 @@ pub struct Became {
     pub failed: Vec<Finding>,
 }
 
+impl Became {
+    /// Without a usable answer there is nothing to send.
+    fn nothing() -> Self {
+        Self {
+            auto: false,
+            confidence: None,
+            failed: Vec::new(),
+        }
+    }
+}
+
 /// Counts of one suite.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
@@ -135,7 +146,9 @@ impl Report {
 pub fn evaluate(records: &[Record]) -> Report {
     let mut report = Report::default();
     for record in records {
-        let became = replay(record);
+        let replayed = replay_with(record, wording::score);
+        let odds = replayed.as_ref().map_or(0.0, |(_, odds)| *odds);
+        let became = replayed.map_or_else(Became::nothing, |(became, _)| became);
         let count = report.counts.entry(record.suite.clone()).or_default();
         let failed: Vec<&str> = became.failed.iter().map(|f| f.name.as_str()).collect();
         let right = if record.expect == "auto" {
@@ -159,7 +172,7 @@ pub fn evaluate(records: &[Record]) -> Report {
                 .filter_map(|f| f.reason.as_deref())
                 .collect();
             report.misses.push(format!(
-                "{} expected {}, failed {failed:?} {why:?} | {} | {}",
+                "{} expected {}, failed {failed:?} {why:?} wording {odds:.2} | {} | {}",
                 record.id,
                 record.expect,
                 record.texts.join(" / "),
@@ -177,6 +190,16 @@ pub fn evaluate(records: &[Record]) -> Report {
 /// thresholds. What the texts themselves would trigger is left out: it would hide the checks.
 #[must_use]
 pub fn replay(record: &Record) -> Became {
+    let nothing = |_: &str, _: &Grounds<'_>| ();
+    replay_with(record, nothing).map_or_else(Became::nothing, |(became, ())| became)
+}
+
+/// The same, with whatever else is to be known of the reply and its grounds. `None` without a usable
+/// answer.
+pub fn replay_with<T>(
+    record: &Record,
+    look: impl Fn(&str, &Grounds<'_>) -> T,
+) -> Option<(Became, T)> {
     let content = match (&record.reply, &record.answer) {
         (Some(reply), _) => {
             json!({"reply": reply, "confidence": record.confidence.unwrap_or(0.95)}).to_string()
@@ -185,13 +208,7 @@ pub fn replay(record: &Record) -> Became {
         (None, answer) => answer.to_string(),
     };
     let body = json!({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]});
-    let Ok(understood) = read_answer(&body) else {
-        return Became {
-            auto: false,
-            confidence: None,
-            failed: Vec::new(),
-        };
-    };
+    let understood = read_answer(&body).ok()?;
     let tenant = tenant(&record.facts);
     let texts: Vec<&str> = record.texts.iter().map(String::as_str).collect();
     let history = history(&record.history);
@@ -212,6 +229,7 @@ pub fn replay(record: &Record) -> Became {
         prompt::TEMPLATE,
     );
     let judgement = checks::judge(&understood.reply, &grounds);
+    let looked = look(&understood.reply, &grounds);
     let rating = understood.rating;
     let confidence = judgement.cap(rating.unwrap_or_default());
     let draft = DraftedReply {
@@ -231,11 +249,12 @@ pub fn replay(record: &Record) -> Became {
         cost_micro_usd: None,
     };
     let route = routing::route(&draft, Doubts::default(), &thresholds());
-    Became {
+    let became = Became {
         auto: route == Route::Send,
         confidence: Some(confidence),
         failed: judgement.failed().cloned().collect(),
-    }
+    };
+    Some((became, looked))
 }
 
 fn thresholds() -> RoutingSettings {

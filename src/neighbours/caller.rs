@@ -420,3 +420,6 @@ pub fn describe(error: &reqwest::Error) -> String {
 pub fn segment(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,12 +236,13 @@ impl Backlog {
                 paused: info.paused,
             };
             for (state, count) in [
-                ("pending", lag.pending),
-                ("unacknowledged", lag.unacknowledged),
+                ("waiting", lag.pending),
+                ("in_work", lag.unacknowledged),
                 ("redelivered", lag.redelivered),
             ] {
+                // The sweep adds what is overdue: only it looks.
                 self.metrics
-                    .consumer
+                    .stage_messages
                     .with_label_values(&[lag.stage, state])
                     .set(i64::try_from(count).unwrap_or(i64::MAX));
             }

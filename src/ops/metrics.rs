@@ -94,8 +94,6 @@ metrics! {
     request_seconds: HistogramVec, "orchestrator_request_seconds", ["route", "method", "status"], buckets SECONDS;
     /// Messages through a stage, from delivery to acknowledgement, by outcome (handled, later, parked, interrupted).
     stage_seconds: HistogramVec, "orchestrator_stage_seconds", ["stage", "outcome"], buckets SECONDS;
-    /// Messages of a stage that wait, are in work, or are overdue (committed a while ago and not handled: in a backlog, a retry, or lost).
-    stage_messages: IntGaugeVec, "orchestrator_stage_messages", ["stage", "state"];
     /// Events said again because the stream had lost them, by the stage that missed them.
     said_again: IntCounterVec, "orchestrator_events_said_again_total", ["stage"];
     /// Events published, by subject: what was decided, how often. Redeliveries do not count.
@@ -150,8 +148,8 @@ metrics! {
     undecided_age: IntGaugeVec, "orchestrator_workflows_undecided_oldest_age_seconds", [];
     /// Timers more than a minute late: drafts that should have expired, held texts that should have been asked for.
     timers_late: IntGaugeVec, "orchestrator_timers_late", [];
-    /// Messages in front of a stage, by state (pending: not delivered yet; unacknowledged: under way; redelivered: under way again).
-    consumer: IntGaugeVec, "orchestrator_consumer_messages", ["stage", "state"];
+    /// Messages in front of a stage, by state (waiting: not delivered yet; in_work: delivered, not acknowledged; redelivered: of those, delivered before; overdue: committed a while ago and not handled, in a backlog, a retry, or lost).
+    stage_messages: IntGaugeVec, "orchestrator_stage_messages", ["stage", "state"];
     /// Whether an operator has paused a stage's consumer (1) or not (0).
     paused: IntGaugeVec, "orchestrator_consumer_paused", ["stage"];
     /// Messages a stream holds.

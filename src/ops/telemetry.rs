@@ -12,7 +12,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use secrecy::{ExposeSecret as _, SecretString};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -76,11 +76,30 @@ impl LogSettings {
     }
 }
 
-/// What must not be logged whatever somebody sets: libraries that log bodies, requests or rows, and
-/// the spans that are for traces only.
-const SILENCED: &str = "async_openai=off,async_nats=info,hyper=warn,hyper_util=warn,h2=warn,\
-    reqwest=warn,rustls=warn,sqlx=warn,tower=warn,opentelemetry=warn,opentelemetry_sdk=warn,\
-    opentelemetry-otlp=warn";
+/// What must not be logged whatever somebody sets: libraries that log bodies, requests or rows.
+///
+/// A filter of its own, not more words for the one that somebody sets: there `sqlx::query=trace` would
+/// win over `sqlx=warn`, and `async_nats=info` over `error`.
+const CAPS: [(&str, LevelFilter); 12] = [
+    ("async_openai", LevelFilter::OFF),
+    ("async_nats", LevelFilter::INFO),
+    ("hyper", LevelFilter::WARN),
+    ("hyper_util", LevelFilter::WARN),
+    ("h2", LevelFilter::WARN),
+    ("reqwest", LevelFilter::WARN),
+    ("rustls", LevelFilter::WARN),
+    ("sqlx", LevelFilter::WARN),
+    ("tower", LevelFilter::WARN),
+    ("opentelemetry", LevelFilter::WARN),
+    ("opentelemetry_sdk", LevelFilter::WARN),
+    ("opentelemetry-otlp", LevelFilter::WARN),
+];
+
+fn caps() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_targets(CAPS)
+}
 
 /// Stops the exporter; what it holds is sent first.
 #[must_use]
@@ -103,7 +122,8 @@ impl Telemetry {
 /// Starts logging, and exporting if there is somewhere to export to. A second call does nothing.
 /// Inside the runtime, which the exporter uses.
 pub fn start(settings: &LogSettings) -> anyhow::Result<Telemetry> {
-    let filter = |words: &str| EnvFilter::try_new(format!("{words},{SILENCED},{PARTS}=off"));
+    // The spans of parts are for traces only.
+    let filter = |words: &str| EnvFilter::try_new(format!("{words},{PARTS}=off"));
     let filter = filter(&settings.filter).or_else(|_| filter("info"))?;
     let provider = settings.traces.as_ref().map(provider).transpose()?;
     let traces = provider.as_ref().map(|provider| {
@@ -119,10 +139,11 @@ pub fn start(settings: &LogSettings) -> anyhow::Result<Telemetry> {
     let started = match traces {
         None => tracing_subscriber::registry()
             .with(filter)
+            .with(caps())
             .with(logs(settings.json))
             .try_init(),
         Some(traces) => tracing_subscriber::registry()
-            .with(logs(settings.json).with_filter(filter))
+            .with(logs(settings.json).with_filter(filter.and(caps())))
             .with(traces)
             .try_init(),
     };
@@ -225,5 +246,28 @@ impl HttpClient for Client {
             *response.headers_mut() = headers;
             Ok(response)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn no_word_of_an_operator_makes_a_library_talk() {
+        let caps = caps();
+        for target in [
+            "sqlx::query",
+            "hyper::proto::h1",
+            "hyper_util::client",
+            "reqwest::connect",
+        ] {
+            assert!(!caps.would_enable(target, &Level::INFO), "{target}");
+            assert!(caps.would_enable(target, &Level::WARN), "{target}");
+        }
+        assert!(!caps.would_enable("async_nats::connection", &Level::DEBUG));
+        assert!(!caps.would_enable("async_openai::client", &Level::ERROR));
+        assert!(caps.would_enable("orchestrator::engine", &Level::TRACE));
     }
 }

@@ -8,9 +8,9 @@
 
 mod amounts;
 mod claims;
-mod commitments;
 mod control;
 mod dates;
+mod days;
 mod durations;
 mod echo;
 mod fees;
@@ -27,18 +27,15 @@ mod phones;
 mod placeholders;
 mod promises;
 mod refusal;
-mod remarks;
 mod secrets;
 mod segments;
-mod spanish_acts;
 mod stems;
 mod subsidy;
-mod terse;
 mod third_parties;
 mod topics;
-mod vocabulary;
 mod vouched;
 mod weekly;
+pub mod wording;
 mod words;
 
 pub use grounds::{CheckSettings, Grounds, Terms};
@@ -54,12 +51,18 @@ pub const FORBIDDEN: f64 = 0.30;
 /// Right, but not fit to be sent as it is.
 pub const UNFIT: f64 = 0.80;
 
+/// Log odds of a reply, and of the sentence alone, below which a phrase is excused.
+const EXCUSED: f64 = -2.5;
+const EXCUSED_ALONE: f64 = 0.5;
+
 /// A reply with what it states, read once for all checks.
 pub struct Draft<'a> {
     /// The text for the tenant.
     pub reply: &'a str,
     /// Its figures and phrases.
     pub said: Statements,
+    /// Log odds that a reply worded like this is wrong (`wording.rs`).
+    odds: f64,
 }
 
 impl<'a> Draft<'a> {
@@ -68,7 +71,18 @@ impl<'a> Draft<'a> {
         Self {
             reply,
             said: statements::read(reply, grounds.today),
+            odds: wording::score(reply, grounds),
         }
+    }
+
+    /// A phrase that wrong replies use stands in one that otherwise reads like a right one: "that takes
+    /// care of all of it". Of 360 wrong replies that only such phrases gave away, two read so when the
+    /// table had not seen them, and both named a way to pay, which is never excused.
+    fn excuses(&self, span: &std::ops::Range<usize>, grounds: &Grounds<'_>) -> bool {
+        // A long harmless text must not carry a short promise.
+        let sentence = self.said.sentences.iter().find(|s| s.contains(&span.start));
+        let alone = sentence.map_or(self.odds, |s| wording::score(self.words(s), grounds));
+        self.odds < EXCUSED && alone < EXCUSED_ALONE
     }
 
     /// The words of a span.
@@ -90,7 +104,6 @@ const CHECKS: &[Check] = &[
     phones::check,
     names::check,
     promises::check,
-    commitments::check,
     claims::check,
     fees::check,
     topics::check,
@@ -104,8 +117,7 @@ const CHECKS: &[Check] = &[
     placeholders::check,
     echo::check,
     orders::check,
-    remarks::check,
-    vocabulary::check,
+    wording::check,
 ];
 
 /// What the checks make of a reply.

@@ -7,6 +7,7 @@
 //! two clients' first statements would meet on one connection.
 
 use std::fmt;
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
 
 use futures::future::BoxFuture;
@@ -17,17 +18,42 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Either, Execute, Executor, PgPool, Postgres, SqlSafeStr, SqlStr, Transaction};
 
+use super::patience::Patience;
+
 /// A pool of connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
     pooled: bool,
+    /// Without it a statement outside a transaction of ours may wait for ever.
+    patience: Option<Patience>,
 }
 
 impl Db {
     /// `pooled`: a transaction-mode pooler stands between.
     pub fn new(pool: PgPool, pooled: bool) -> Self {
-        Self { pool, pooled }
+        Self {
+            pool,
+            pooled,
+            patience: None,
+        }
+    }
+
+    /// Every statement on the pool itself ends in time: what a stage looks up before it decides, for
+    /// example, which nobody else puts a limit on.
+    pub(super) fn with(self, patience: Patience) -> Self {
+        let patience = Some(patience);
+        Self { patience, ..self }
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        match &self.patience {
+            Some(patience) => patience.within(work).await,
+            None => work.await,
+        }
     }
 
     /// Whether a transaction-mode pooler stands between.
@@ -198,16 +224,20 @@ impl<'p> Executor<'p> for &'p Db {
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        if !self.pooled {
-            return self.pool.fetch_many(query);
-        }
         let once = async move {
+            if !self.pooled {
+                return self.pool.fetch_many(query).try_collect().await;
+            }
             let mut tx = self.begin().await?;
             let found: Vec<Step> = (&mut *tx).fetch_many(query).try_collect().await?;
             tx.commit().await?;
+            Ok(found)
+        };
+        let all = async move {
+            let found: Vec<Step> = self.in_time(once).await?;
             Ok(stream::iter(found.into_iter().map(Ok)))
         };
-        once.try_flatten_stream().boxed()
+        all.try_flatten_stream().boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(
@@ -218,16 +248,16 @@ impl<'p> Executor<'p> for &'p Db {
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        if !self.pooled {
-            return self.pool.fetch_optional(query);
-        }
-        async move {
+        let once = async move {
+            if !self.pooled {
+                return self.pool.fetch_optional(query).await;
+            }
             let mut tx = self.begin().await?;
             let found = (&mut *tx).fetch_optional(query).await?;
             tx.commit().await?;
             Ok(found)
-        }
-        .boxed()
+        };
+        self.in_time(once).boxed()
     }
 
     fn prepare_with<'e>(

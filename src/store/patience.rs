@@ -21,7 +21,7 @@ use super::{Db, Tx};
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The patience with one database.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Patience {
     limit: Duration,
     begin: Arc<str>,

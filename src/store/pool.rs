@@ -89,5 +89,6 @@ pub fn open(settings: &DatabaseSettings) -> Result<(Db, Patience), sqlx::Error> 
     let pool = patience
         .watch(options)
         .connect_lazy_with(settings.options()?);
-    Ok((Db::new(pool, settings.pooled), patience))
+    let db = Db::new(pool, settings.pooled).with(patience.clone());
+    Ok((db, patience))
 }

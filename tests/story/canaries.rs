@@ -223,7 +223,9 @@ async fn no_log_no_trace_and_no_metric_tells_who_wrote_what() {
         )
         .set(
             "LOG_LEVEL",
-            "trace,async_nats=trace,sqlx=trace,hyper=trace,reqwest=trace",
+            "trace,async_nats=trace,async_nats::connection=trace,async_nats::client=trace,sqlx=trace,\
+             sqlx::query=trace,hyper=trace,hyper::proto=trace,hyper_util::client=trace,reqwest=trace,\
+             reqwest::connect=trace,async_openai::client=trace,rustls::client=trace",
         )
         .set("OPENAI_API_KEY", SECRET)
         .set("UPSTREAM_AUTH_TOKEN_SMS_AGENT", SECRET)

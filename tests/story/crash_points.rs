@@ -205,7 +205,10 @@ async fn prepared(world: &World, conversation: &str, score: &str) -> Ids {
 
 async fn endure(stage: &'static str) {
     let trial = TRIALS.iter().find(|trial| trial.stage == stage).unwrap();
-    let mut plan = Plan::default().set("SMS_LOOK_AFTER_SECONDS", "3.1");
+    // Without the sweep's net: what was committed and not published must come with the redelivery.
+    let mut plan = Plan::default()
+        .set("SMS_LOOK_AFTER_SECONDS", "3.1")
+        .set("SWEEP_AFTER_SECONDS", "3600");
     if stage == "timer" {
         plan = plan.set("APPROVAL_TIMEOUT_HOURS", "0");
     }

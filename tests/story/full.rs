@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use orchestrator::service::Roles;
 use serde_json::{Value, json};
 
@@ -132,6 +133,98 @@ async fn what_nobody_has_handled_makes_no_room() {
     world.settle().await;
     let texts = usize::try_from(world.count(handled).await).expect("a count");
     world.finish(texts).await;
+}
+
+/// An operator pauses a consumer, or somebody's tool reads slowly: the oldest message that one of them has
+/// not acknowledged is the oldest that is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_paused_consumer_has_not_handled_is_kept() {
+    const ROOM: u64 = 20;
+    let world = World::start().await;
+    let jetstream = async_nats::jetstream::new(world.nats.clone());
+    let name = format!("{}_ORCHESTRATOR_IN", world.prefix.to_uppercase());
+    let stream = jetstream.get_stream(&name).await.expect("the stream");
+    // It has handled three.
+    for n in 0..3 {
+        world
+            .text(&format!("c{n}"), "hello [confidence=0.95]")
+            .await;
+    }
+    let audit = async_nats::jetstream::consumer::pull::Config {
+        durable_name: Some("audit".to_owned()),
+        ..Default::default()
+    };
+    let audit = stream.create_consumer(audit).await.expect("a consumer");
+    let three = audit
+        .fetch()
+        .max_messages(3)
+        .messages()
+        .await
+        .expect("three");
+    let three: Vec<_> = three.collect().await;
+    for message in three {
+        message.expect("one").double_ack().await.expect("handled");
+    }
+    let until = stream.cached_info().created + Duration::from_secs(3600);
+    stream
+        .pause_consumer("audit", until)
+        .await
+        .expect("a pause");
+    let mut config = stream.cached_info().config.clone();
+    config.max_messages = i64::try_from(ROOM).expect("a count");
+    jetstream.update_stream(config).await.expect("a small one");
+    for n in 3..ROOM {
+        let body = sms(&format!("c{n}"), "hello [confidence=0.95]");
+        world.publish("sms.received", &body, &[]).await;
+    }
+    // The three may go; of the others, handled by every stage as they are, none.
+    let first = || async {
+        let mut stream = jetstream.get_stream(&name).await.expect("the stream");
+        stream
+            .info()
+            .await
+            .expect("the stream")
+            .state
+            .first_sequence
+    };
+    world
+        .until("what was handled has gone", || async {
+            (first().await == 4).then_some(())
+        })
+        .await;
+    world.settle().await;
+    for n in 0..3 {
+        let body = sms(&format!("d{n}"), "hello [confidence=0.95]");
+        world.publish("sms.received", &body, &[]).await;
+    }
+    world.settle().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        first().await,
+        4,
+        "full again, and nothing of audit's has gone"
+    );
+
+    stream.resume_consumer("audit").await.expect("goes on");
+    let mut left = audit
+        .fetch()
+        .max_messages(100)
+        .messages()
+        .await
+        .expect("the rest");
+    let mut had = 0;
+    while let Some(message) = left.next().await {
+        message.expect("one").double_ack().await.expect("handled");
+        had += 1;
+    }
+    assert_eq!(had, ROOM, "everything after the third");
+    world
+        .until("now the older half may go", || async {
+            (first().await > 4).then_some(())
+        })
+        .await;
+    stream.delete_consumer("audit").await.expect("gone");
+    world.finish(23).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,7 +62,7 @@ async fn a_silent_neighbour_costs_two_seconds_once_and_a_flood_costs_nothing() {
         assert_eq!(*status, 200);
         assert_eq!(body["overall_status"], "unhealthy", "{body}");
         assert_eq!(body["degradation_mode"], "read_only");
-        assert_eq!(body["orchestrator"], "down");
+        assert_eq!(body["orchestrator"], "degraded");
         assert_eq!(body["services"]["sms_agent"]["status"], "down");
         assert!(body["services"]["sms_agent"]["last_error"].is_string());
     }

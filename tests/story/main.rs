@@ -9,6 +9,7 @@
 )]
 
 mod fleet;
+mod forgotten;
 mod texts;
 mod world;
 
@@ -35,6 +36,7 @@ mod faults;
 mod feed;
 mod full;
 mod gate;
+mod guarantees;
 mod health;
 mod hours;
 mod least_rights;

@@ -165,7 +165,7 @@ async fn a_day_is_counted_the_same_for_people_and_for_machines() {
         ("orchestrator_circuit_state{service=\"sms_agent\"} ", 0.0),
         ("orchestrator_outbox_depth{kind=\"sms\"} ", 0.0),
         (
-            "orchestrator_consumer_messages{stage=\"draft\",state=\"pending\"} ",
+            "orchestrator_stage_messages{stage=\"draft\",state=\"waiting\"} ",
             0.0,
         ),
         (

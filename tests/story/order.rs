@@ -25,15 +25,22 @@ async fn texts_within_seconds_get_one_reply() {
             all.next().unwrap(),
             all.next().unwrap(),
         );
-        let later = |n: u64| tokio::time::sleep(std::time::Duration::from_millis(n));
+        // Not by the clock: on a busy machine the later one would be the first.
+        let taken = |n: i64| {
+            let world = &world;
+            world.until("the one before is taken in", move || async move {
+                let texts = world.count("select count(*) from inbound_messages").await;
+                (texts == n).then_some(())
+            })
+        };
         futures::join!(
             a,
             async {
-                later(60).await;
+                taken(1).await;
                 b.await
             },
             async {
-                later(120).await;
+                taken(2).await;
                 c.await
             }
         )

@@ -5,6 +5,21 @@ use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 
 use crate::world::{World, sms};
 
+/// Health answers whatever is missing, and says what (`http-api.md` §1).
+async fn tells_of_the_outage(world: &World, missing: &str, database: &str) {
+    let (status, health) = world.get("/health").await;
+    assert_eq!((status, &health["status"]), (200, &json!("degraded")));
+    assert_eq!(health["checks"]["database"], database, "{health}");
+    let (status, detailed) = world.get("/health/detailed").await;
+    assert_eq!((status, &detailed["status"]), (200, &json!("unhealthy")));
+    let (status, found) = world.get("/health/dependencies").await;
+    assert_eq!((status, &found[missing]), (200, &json!(false)), "{found}");
+    assert_eq!(found["services"][missing]["status"], "down");
+    let words = ["overall_status", "degradation_mode", "orchestrator"].map(|word| &found[word]);
+    assert_eq!(words, ["critical", "emergency", "down"]);
+    assert_eq!(world.get("/livez").await.0, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_nats_the_door_says_so_and_afterwards_everything_goes_on() {
     let mut nats = Nats::start(NatsOptions::default()).expect("a nats-server of our own");
@@ -33,6 +48,7 @@ async fn without_nats_the_door_says_so_and_afterwards_everything_goes_on() {
                 .then_some(())
         })
         .await;
+    tells_of_the_outage(&world, "nats", "healthy").await;
     nats.restart().expect("the same server again");
     // The caller does what it was told: the same text with the same key.
     world
@@ -98,6 +114,7 @@ async fn while_postgres_is_away_texts_wait() {
             (status == 503 && body["reasons"] == json!(["database unreachable"])).then_some(())
         })
         .await;
+    tells_of_the_outage(&world, "supabase", "unhealthy").await;
     postgres.restart().expect("the same server again");
     for n in 0..10 {
         world.until_status(&format!("c{n}"), "sent").await;

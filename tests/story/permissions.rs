@@ -399,7 +399,8 @@ async fn the_service_itself_cannot_delete_what_was_said() {
     service
         .may_not_publish(&[
             "$JS.API.STREAM.DELETE.ORCHESTRATOR",
-            "$JS.API.STREAM.PURGE.ORCHESTRATOR_IN",
+            "$JS.API.STREAM.PURGE.ORCHESTRATOR",
+            "$JS.API.STREAM.PURGE.ORCHESTRATOR_DEAD",
             "$JS.API.STREAM.MSG.DELETE.ORCHESTRATOR",
             "nowhere",
             "_INBOX.decider.x",
@@ -407,6 +408,31 @@ async fn the_service_itself_cannot_delete_what_was_said() {
         .await;
     service.may_not_subscribe(&["_INBOX.decider.>", ">"]).await;
     world.finish(0).await;
+}
+
+/// What was handled makes room for new texts, under these rights too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_opens_again_after_a_flood() {
+    let server = Server::start();
+    let world = server.world().await;
+    let operations = server.connect("operations").await;
+    let context = jetstream::new(operations.client.clone());
+    let mut stream = context.get_stream("ORCHESTRATOR_IN").await.expect("reads");
+    let mut config = stream.cached_info().config.clone();
+    config.max_messages = 6;
+    context.update_stream(config).await.expect("manages");
+    let agent = server.connect("sms_agent").await;
+    for n in 0..5 {
+        let body = sms(&format!("c{n}"), "hello [confidence=0.95]").to_string();
+        agent.publishes("sms.received", body).await;
+    }
+    world.settle().await;
+    let began = std::time::Instant::now();
+    while stream.info().await.expect("reads").state.messages == 5 {
+        assert!(began.elapsed() < PATIENCE * 3, "full for ever");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    world.finish(5).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,9 +17,9 @@ fn no_wrong_reply_goes_out_unread_and_hardly_a_good_one_waits() {
     let report = replies::evaluate(&records);
     assert!(report.holds(), "{:#?}", report.misses);
     let count = |suite: &str| report.counts[suite];
-    assert!(count("good").good >= 950);
-    assert!(count("wrong").wrong >= 1200);
-    assert!(count("injection").wrong >= 420);
+    assert!(count("good").good >= 1300);
+    assert!(count("wrong").wrong >= 1600);
+    assert!(count("injection").wrong >= 550);
     assert!(count("language").wrong >= 10 && count("length").wrong >= 5);
     assert_eq!(report.total().other_check, 0, "a named check did not fail");
 }
@@ -35,15 +35,17 @@ fn a_clean_reply_keeps_its_rating_and_a_wrong_one_never_gets_one_back() {
                 confidence: Some(rating),
                 ..record
             };
+            let became = replies::replay(&record);
             // A reply that was nothing but control lines is no usable answer.
-            let Some(score) = replies::replay(&record).confidence else {
+            let Some(score) = became.confidence else {
                 assert_eq!(record.expect, "not_auto");
                 continue;
             };
             let score = score.as_f64();
-            if record.expect == "auto" {
+            // How few good ones are not clean is counted above.
+            if record.expect == "auto" && became.failed.is_empty() {
                 assert!((score - rating).abs() < 1e-9, "{}: {score}", record.id);
-            } else {
+            } else if record.expect != "auto" {
                 assert!(score <= rating && score <= 0.85, "{}: {score}", record.id);
             }
         }
@@ -68,5 +70,24 @@ async fn a_manager_sees_what_is_wrong_with_a_reply_and_what_it_cost() {
     assert_eq!(item["prompt_version"], "system.v2");
     assert!(item["tokens"]["prompt"].as_i64().unwrap() > 100);
     assert!(item["cost_usd"].as_f64().unwrap() > 0.0);
+    world.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_reads_in_english_what_the_tenant_would_get_in_spanish() {
+    let world = World::start().await;
+    let text = "¿75 por semana por 8 semanas, cuánto sería en total?";
+    let answer = world.text("c1", text).await;
+    assert_eq!(answer["action_taken"], "queued_for_approval", "{answer}");
+    let id = answer["response_queue_id"].as_str().unwrap();
+    let (_, item) = world.get(&format!("/orchestrate/approvals/{id}")).await;
+    assert!(
+        item["ai_response"]
+            .as_str()
+            .unwrap()
+            .starts_with("Gracias.")
+    );
+    let english = item["ai_response_en"].as_str().unwrap();
+    assert!(english.starts_with("Thank you. $75 a week"), "{english}");
     world.finish(0).await;
 }

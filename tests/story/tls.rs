@@ -1,12 +1,18 @@
-//! TLS: the bridge with a certificate of its own, and Postgres with one. NATS: `permissions.rs`.
+//! TLS: the bridge with a certificate of its own, Postgres with one, neighbours behind a company's
+//! own authority, and a NATS server that asks for ours. Who may do what on NATS: `permissions.rs`.
 
 use std::path::Path;
 
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use axum_server::tls_rustls::RustlsConfig;
 use reqwest::Certificate;
-use simulators::servers::{Postgres, PostgresOptions};
+use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 
-use crate::world::World;
+use crate::process::Process;
 use crate::world::certificates::Certificates;
+use crate::world::{World, sms};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_certificate_the_bridge_speaks_tls_and_nothing_else() {
@@ -122,5 +128,124 @@ async fn the_database_is_spoken_to_over_tls_and_its_certificate_is_checked() {
         .count("select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where datname = 'story' and not ssl")
         .await;
     assert_eq!(unencrypted, 0);
+    world.finish(1).await;
+}
+
+/// What a company puts in front of a service: TLS ends here. Gives its address.
+async fn behind_tls(plain: String, files: &Certificates) -> String {
+    let http = reqwest::Client::new();
+    let pass = move |request: Request| {
+        let (http, plain) = (http.clone(), plain.clone());
+        async move {
+            let (head, body) = request.into_parts();
+            let path = head.uri.path_and_query().expect("a path").as_str();
+            let body: Bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+            let mut asked = http.request(head.method, format!("{plain}{path}"));
+            let kind = head.headers.get("content-type").cloned();
+            asked = kind.map_or(asked.try_clone().expect("empty"), |kind| {
+                asked.header("content-type", kind)
+            });
+            let answer = asked.body(body).send().await.expect("an answer");
+            let said = Response::builder().status(answer.status().as_u16());
+            let said = said.header("content-type", "application/json");
+            let body = Body::from(answer.bytes().await.expect("a body"));
+            said.body(body).expect("an answer")
+        }
+    };
+    let tls = RustlsConfig::from_pem_file(&files.certificate, &files.key);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = axum::Router::new().fallback(pass);
+    let server = axum_server::from_tcp_rustls(listener, tls.await.unwrap()).unwrap();
+    tokio::spawn(server.serve(app.into_make_service()));
+    format!("https://localhost:{port}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neighbours_may_have_certificates_of_the_company_s_own_authority() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let files = Certificates::new();
+    let mut world = World::with("X", "x").prepare().await;
+    let model = world.neighbours.model_base_url();
+    let (model, path) = model.split_at(model.rfind("/v1").expect("a path"));
+    let model = behind_tls(model.to_owned(), &files).await + path;
+    for (name, plain) in [
+        ("MONITOR_URL", world.neighbours.monitor.url()),
+        ("SMS_AGENT_URL", world.neighbours.sms_agent.url()),
+        ("NOTIFICATION_URL", world.neighbours.notifications.url()),
+    ] {
+        let secure = behind_tls(plain, &files).await;
+        world.set(name, &secure);
+    }
+    world.set("OPENAI_BASE_URL", &model);
+    let ask = async |process: &Process, conversation: &str| -> serde_json::Value {
+        let url = format!(
+            "http://{}/orchestrate/sms-received",
+            process.bridge.unwrap()
+        );
+        let body = sms(conversation, "hello [confidence=0.95]");
+        let sent = reqwest::Client::new().post(url).json(&body).send().await;
+        sent.unwrap().json().await.unwrap()
+    };
+    // Nobody vouches for the neighbours: not one of them is believed.
+    let process = Process::start(&world, &["serve"]).await;
+    let answer = ask(&process, "c1").await;
+    assert_eq!(answer["action_taken"], "escalated", "{answer}");
+    process.stop().await;
+    assert!(world.neighbours.sms_agent.requests().is_empty());
+    assert!(world.neighbours.model.requests().is_empty());
+
+    world.set("SSL_CERT_FILE", &files.authority.display().to_string());
+    let process = Process::start(&world, &["serve"]).await;
+    let answer = ask(&process, "c2").await;
+    assert_eq!(answer["action_taken"], "auto_sent", "{answer}");
+    let sent = "select count(*) from deliveries where status = 'sent'";
+    world
+        .until("the agent has it", || async {
+            (world.count(sent).await == 1).then_some(())
+        })
+        .await;
+    world
+        .until("the managers know", || async {
+            (!world.neighbours.notifications.requests().is_empty()).then_some(())
+        })
+        .await;
+    process.stop().await;
+    world.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nats_server_may_ask_for_our_certificate() {
+    let files = Certificates::new();
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("nats.conf");
+    let path = |path: &Path| path.display().to_string();
+    let text = format!(
+        "listen: 0.0.0.0:4222\nhttp: 127.0.0.1:8222\njetstream {{ store_dir: /data/jetstream }}\n\
+         tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, verify: true }}\n",
+        files.certificate, files.key, files.authority,
+    );
+    std::fs::write(&config, text).unwrap();
+    let options = NatsOptions {
+        config: Some(config),
+        ..NatsOptions::default()
+    };
+    let nats = Nats::start(options).expect("a nats-server that verifies");
+    let url = format!("tls://localhost:{}", nats.port());
+    let anonymous =
+        async_nats::ConnectOptions::new().add_root_certificates(files.authority.clone());
+    assert!(
+        anonymous.connect(&url).await.is_err(),
+        "without a certificate"
+    );
+    let world = World::with("NATS_URL", &url)
+        .set("NATS_CA_FILE", &path(&files.authority))
+        .set("NATS_CLIENT_CERT", &path(&files.certificate))
+        .set("NATS_CLIENT_KEY", &path(&files.key))
+        .start()
+        .await;
+    world.text("c1", "hello [confidence=0.95]").await;
+    world.until_status("c1", "sent").await;
     world.finish(1).await;
 }

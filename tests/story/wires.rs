@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use orchestrator::store::{self, DatabaseSettings};
 use serde_json::json;
 use simulators::servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 use simulators::{Proxy, Wire};
@@ -237,4 +238,31 @@ async fn whatever_happens_to_the_wire_to_postgres_every_text_is_answered_once() 
         }
     }
     world.finish(told).await;
+}
+
+/// What a stage looks up before it decides is a statement of its own, without a transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_over_a_silent_wire_ends() {
+    let postgres = Postgres::start(PostgresOptions::default()).expect("a Postgres of our own");
+    let direct = postgres.create_database("story").expect("a database");
+    let wire = Proxy::start().await.expect("a proxy");
+    wire.lead_to(SocketAddr::from(([127, 0, 0, 1], postgres.port())));
+    let there = format!("127.0.0.1:{}", postgres.port());
+    let settings = DatabaseSettings {
+        url: direct.replace(&there, &wire.address().to_string()).into(),
+        max_connections: 1,
+        statement_cache: 100,
+        pooled: false,
+        timeout: Duration::from_secs(1),
+    };
+    let db = store::connect(&settings).expect("an address");
+    let ask = || sqlx::query_scalar::<_, i32>("select 1").fetch_one(&db);
+    assert_eq!(ask().await.expect("an open wire"), 1);
+    wire.set(Wire::Stalled);
+    let asked = tokio::time::timeout(Duration::from_secs(60), ask()).await;
+    let error = asked.expect("no read waits for ever").expect_err("silence");
+    assert!(store::is_transient(&error), "{error}");
+    wire.set(Wire::Open);
+    // The connection that said nothing is not used again.
+    assert_eq!(ask().await.expect("a new connection"), 1);
 }

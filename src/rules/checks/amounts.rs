@@ -47,6 +47,15 @@ fn wrong(
     marked: bool,
 ) -> Option<(&'static str, &'static str)> {
     let is = |name| role(draft, figure, name);
+    if !marked
+        && (quotes_address(draft, grounds, figure)
+            || super::figures::multiplies(draft, grounds, figure))
+    {
+        return None;
+    }
+    if super::figures::is_product(draft, grounds, figure, amount) {
+        return None;
+    }
     if splits_wrongly(draft, grounds, figure, amount) {
         return Some(("split", "equal parts that do not add up"));
     }
@@ -54,7 +63,10 @@ fn wrong(
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     let as_of_today = crate::reading::plain_words(after)
         .starts_with(&["al", "dia", "de", "hoy"].map(str::to_owned));
-    if period_beside(draft, figure).is_some() || is("weekly") && !is("left") && !as_of_today {
+    // "Así cubre los $1,001.00 en 7 pagos"
+    let covers_all = is("covered") && grounds.debt() == Some(amount);
+    let weekly = is("weekly") && !is("left") && !as_of_today && !covers_all;
+    if period_beside(draft, figure).is_some() || weekly {
         return wrong_weekly(draft, grounds, figure, amount);
     }
     if is("minimum") {
@@ -109,7 +121,10 @@ fn wrong(
         accepted.extend(grounds.own_amounts());
         accepted.extend(grounds.offers.iter().map(|o| o.weekly));
         accepted.extend(grounds.parts().into_iter().skip(1));
-        if whole(grounds) || grounds.promises && grounds.own_amounts().next().is_none() {
+        // "When do you expect to send the $990.25?"
+        let asks = draft.said.questions.contains(&figure.sentence);
+        let nothing_named = grounds.own_amounts().next().is_none();
+        if whole(grounds) || asks || grounds.promises && nothing_named {
             accepted.extend(grounds.parts());
         }
     }
@@ -145,7 +160,8 @@ fn wrong(
     let any = grounds.debt() == Some(amount)
         || asked_about
         || grounds.parts().contains(&amount)
-        || grounds.own_amounts().any(|own| own == amount) && is_payment(draft, figure)
+        || grounds.own_amounts().any(|own| own == amount)
+            && (is_payment(draft, figure) || !repeats_a_claim(draft, figure))
         || vouched::is_weekly(draft, grounds, amount)
         || vouched::totals(draft, grounds).contains(&amount)
         || grounds
@@ -158,6 +174,16 @@ fn wrong(
         "unknown",
         "an amount that nobody stated and nothing adds up to",
     ))
+}
+
+/// "22 Pearl Street": a number and the word after it, as the company's facts have them.
+fn quotes_address(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let said =
+        crate::reading::plain_words(draft.reply.get(figure.span.start..).unwrap_or_default());
+    let facts = grounds.settings.company_facts.as_deref();
+    let facts = crate::reading::plain_words(facts.unwrap_or_default());
+    said.get(..2)
+        .is_some_and(|pair| facts.windows(2).any(|two| two == pair))
 }
 
 /// "Each payment would be $107.50."
@@ -231,6 +257,42 @@ fn clears_to_zero(draft: &Draft<'_>) -> bool {
     false
 }
 
+/// "It's $70", "Yes, $70": says that the tenant's figure is the right one.
+fn repeats_a_claim(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let says = |w: &String| {
+        matches!(
+            w.as_str(),
+            "its"
+                | "is"
+                | "thats"
+                | "yes"
+                | "right"
+                | "correct"
+                | "are"
+                | "was"
+                | "only"
+                | "owe"
+                | "balance"
+                | "es"
+                | "son"
+                | "si"
+                | "correcto"
+                | "debe"
+                | "saldo"
+        )
+    };
+    let passed_on = words.iter().any(|w| {
+        [
+            "ask", "check", "look", "team", "manager", "pas", "pid", "equipo", "encargad", "revis",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    !passed_on && words.iter().any(says)
+}
+
 /// The tenant's own figure stands as a payment, not as what is owed: "It's $70" repeats a claim.
 fn is_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
     let sentence = draft
@@ -295,7 +357,6 @@ fn is_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
         "once",
         "left",
         "remain",
-        "bring",
     ];
     let dated =
         |f: &Statement| f.sentence == figure.sentence && matches!(f.what, Stated::Date { .. });
@@ -373,5 +434,7 @@ fn whole(grounds: &Grounds<'_>) -> bool {
         "mitad",
         "yes",
         "si",
+        "it",
+        "clear",
     ])
 }

@@ -3,7 +3,7 @@
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 use super::vouched::role;
-use super::{Draft, Finding, Grounds, UNGROUNDED};
+use super::{Draft, Finding, Grounds, UNGROUNDED, days};
 use crate::reading::plain_words;
 use crate::reading::statements::{Stated, Statement, Unity};
 
@@ -127,6 +127,16 @@ fn is_known(
     if asks && date.is_some_and(|d| is_proposed_start(draft, grounds, figure, d)) {
         return true;
     }
+    // "Would Fridays work for you?" proposes a rhythm, no deadline.
+    if asks && weekday.is_some() && !numbered && days::is_proposed_day(draft, figure) {
+        return true;
+    }
+    if date.is_some_and(|d| days::is_spelled(grounds, d) || days::is_monthly(grounds, d)) {
+        return true;
+    }
+    if days::is_about_the_end(draft, grounds, figure, date) {
+        return true;
+    }
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
     let about_hours = plain_words(draft.words(&sentence.unwrap_or_default()))
         .iter()
@@ -157,7 +167,8 @@ fn is_known(
             ]
             .iter()
             .any(|s| w.starts_with(s))
-        });
+        })
+        || days::says_hours(draft, grounds, figure);
     // "Monday to Friday" of the opening hours names no day of the calendar.
     let hours = |f: &&Statement| {
         let weekday = matches!(
@@ -192,6 +203,7 @@ fn is_known(
         let same_day =
             weekday.is_some() && (own_weekday == weekday || own.map(|d| d.weekday()) == weekday);
         same_day
+            || date.is_some() && date == own
             || weekday.is_none()
                 && own_how == how
                 && (date == own
@@ -278,7 +290,7 @@ fn is_proposed_start(
 
 /// "Friday, February 20", when the tenant said "not this Friday, the next one".
 fn is_next(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
-    let next = grounds.said_any(&["next", "following", "siguiente", "proximo", "otro"]);
+    let next = grounds.said_any(&["next", "following", "after", "siguiente", "proximo", "otro"]);
     let days = (date - grounds.today).num_days();
     let named = grounds
         .own
@@ -414,8 +426,12 @@ fn is_other_instalment(
     if starts.is_empty() || draft.said.questions.contains(&figure.sentence) {
         return false;
     }
+    let needed = |weekly| {
+        let n = grounds.payments_needed(weekly, grounds.debt()?)?;
+        u32::try_from(n).ok()
+    };
     let last = |o: &super::Terms| {
-        let weeks = u64::from(o.weeks?);
+        let weeks = u64::from(o.weeks.or_else(|| needed(o.weekly))?);
         o.start?
             .checked_add_days(Days::new(7 * weeks.checked_sub(1)?))
     };
@@ -423,7 +439,15 @@ fn is_other_instalment(
     if says(&["last", "final", "ultim"]) || over {
         return !ends.is_empty() && !ends.contains(&date);
     }
-    says(&["first", "primer"]) && !starts.contains(&date)
+    // "$130 weekly starting December 18", when the tenant starts on the 11th.
+    let starting = words.iter().rev().take(4).any(|w| {
+        [
+            "start", "begin", "empez", "empiez", "comenz", "comienz", "partir", "inici",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    (starting || says(&["first", "primer"])) && !starts.contains(&date)
 }
 
 /// "Have a great weekend": no day is meant.

@@ -149,6 +149,31 @@ fn is_known(
     if role(draft, figure, "late") {
         return is_how_late(grounds, hundredths, unit);
     }
+    // "It's 29 days as of today", to "how many days late am I".
+    let asked = grounds.said_any(&[
+        "late", "behind", "overdue", "atraso", "atrasado", "atrasada",
+    ]);
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let given = crate::reading::plain_words(before);
+    let given = given.iter().rev().take(2).any(|w| {
+        matches!(
+            w.as_str(),
+            "have"
+                | "in"
+                | "within"
+                | "next"
+                | "another"
+                | "get"
+                | "tiene"
+                | "en"
+                | "otros"
+                | "give"
+                | "for"
+        )
+    });
+    if unit == Unity::Day && asked && !given && is_how_late(grounds, hundredths, unit) {
+        return true;
+    }
     let longest = i64::from(grounds.settings.plans.max_weeks);
     let weeks = vouched::weeks(figure);
     if role(draft, figure, "maximum") && !role(draft, figure, "weekly") {

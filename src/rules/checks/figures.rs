@@ -1,6 +1,7 @@
 //! Every other figure: counts, ordinals, codes, clock times, unit numbers.
 
-use super::{Draft, Finding, Grounds, UNGROUNDED};
+use super::{Draft, Finding, Grounds, UNGROUNDED, vouched};
+use crate::domain::Cents;
 use crate::reading::plain_words;
 use crate::reading::statements::{Stated, Statement};
 
@@ -77,13 +78,146 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
         .iter()
         .chain(&grounds.counters)
         .filter_map(|o| o.weeks);
-    if let Stated::Number(n) = figure.what
+    let number = match figure.what {
+        Stated::Number(n) => Some(n),
+        Stated::Money {
+            amount,
+            marked: false,
+        } => Some(amount.get()),
+        _ => None,
+    };
+    // "El primer pago de $65, y son 9 en total"
+    let total = plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let counts = total.starts_with(&["en", "total"].map(str::to_owned))
+        || total.starts_with(&["in", "total"].map(str::to_owned))
+        || total.starts_with(&["in", "all"].map(str::to_owned));
+    if let Some(n) = number
+        && counts
+        && grounds
+            .offers
+            .iter()
+            .any(|o| o.weeks.map(|w| i64::from(w) * 100) == Some(n))
+    {
+        return true;
+    }
+    if let Some(n) = number
+        && (is_repeated(draft, grounds, n / 100, figure) || multiplies(draft, grounds, figure))
+    {
+        return true;
+    }
+    if let Some(n) = number
         && (n == longest || weeks.map(|w| i64::from(w) * 100).any(|w| w == n))
     {
         return true;
     }
     run_around(draft.reply, figure.span.start).is_some_and(|run| is_word_known(grounds, run))
         || is_hour(draft, grounds, figure)
+}
+
+/// "12 x $120": so many payments, when so many of that amount are a plan or pay the debt.
+pub(super) fn multiplies(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    times(draft)
+        .iter()
+        .any(|(count, amount, n)| *count == figure.span && is_plan(grounds, *amount, *n))
+}
+
+/// "12 x $120 = $1,440": the product, and the factor that is an amount.
+pub(super) fn is_product(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> bool {
+    times(draft).iter().any(|(_, weekly, n)| {
+        let fits = is_plan(grounds, *weekly, *n);
+        let product = weekly.checked_mul(*n) == Some(amount)
+            && draft
+                .reply
+                .get(..figure.span.start)
+                .is_some_and(|before| before.trim_end().ends_with('='));
+        fits && (amount == *weekly && is_factor(draft, figure) || product)
+    })
+}
+
+fn is_plan(grounds: &Grounds<'_>, weekly: Cents, n: i64) -> bool {
+    let offered = grounds
+        .offers
+        .iter()
+        .any(|o| o.weekly == weekly && o.weeks.is_none_or(|w| i64::from(w) == n));
+    let pays = grounds
+        .balances()
+        .iter()
+        .any(|debt| grounds.payments_needed(weekly, *debt) == Some(n));
+    vouched::is_pair(grounds, weekly, n) || offered && pays
+}
+
+fn is_factor(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let after = draft.reply.get(figure.span.end..).unwrap_or_default();
+    let sign = |c: char| matches!(c, 'x' | '×' | '*');
+    before.trim_end().ends_with(sign) || after.trim_start().starts_with(sign)
+}
+
+/// Every "N x $A" and "$A x N": where the count stands, the amount and the count.
+fn times(draft: &Draft<'_>) -> Vec<(std::ops::Range<usize>, Cents, i64)> {
+    let count = |f: &Statement| match f.what {
+        Stated::Number(h)
+        | Stated::Count {
+            hundredths: Some(h),
+            ..
+        } => Some(h / 100),
+        Stated::Money {
+            amount,
+            marked: false,
+        } => Some(amount.get() / 100),
+        _ => None,
+    };
+    let money = |f: &Statement| match f.what {
+        Stated::Money {
+            amount,
+            marked: true,
+        } => Some(amount),
+        _ => None,
+    };
+    let pair = |pair: &[Statement]| {
+        let [a, b] = pair else { return None };
+        let gap = draft.reply.get(a.span.end..b.span.start).unwrap_or("-");
+        // The sign may belong to the figure that was read.
+        let around = draft
+            .reply
+            .get(a.span.start..b.span.end)
+            .unwrap_or_default();
+        let sign = |t: &str| matches!(t.trim(), "x" | "×" | "*" | "times" | "por" | "veces");
+        let joined = gap.trim().is_empty()
+            && around.contains([' ', 'x', '×'])
+            && around.contains(['x', '×', '*']);
+        if !(sign(gap) || joined) {
+            return None;
+        }
+        match (count(a), money(b), money(a), count(b)) {
+            (Some(n), Some(amount), ..) => Some((a.span.clone(), amount, n)),
+            (_, _, Some(amount), Some(n)) => Some((b.span.clone(), amount, n)),
+            _ => None,
+        }
+    };
+    draft.said.figures.windows(2).filter_map(pair).collect()
+}
+
+/// "$50 three times and $45 at the end": all payments but the last, or all of them.
+fn is_repeated(draft: &Draft<'_>, grounds: &Grounds<'_>, n: i64, figure: &Statement) -> bool {
+    let after = plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let repeats = after
+        .first()
+        .is_some_and(|w| matches!(w.as_str(), "times" | "veces"));
+    let weekly = grounds
+        .offers
+        .iter()
+        .chain(&grounds.counters)
+        .map(|o| o.weekly);
+    repeats
+        && weekly.into_iter().any(|weekly| {
+            vouched::is_all_but_last(draft, grounds, weekly, n) || is_plan(grounds, weekly, n)
+        })
 }
 
 /// "5 pm", when "5pm" was said.

@@ -141,7 +141,9 @@ impl<'a> Grounds<'a> {
                 offer.weeks = offer.weeks.or(Some(*weeks));
             }
         }
-        if !self.offers.is_empty() || self.promises {
+        // "Ok, I start on the 4th" names no amount: what was offered before still stands.
+        let promises_a_sum = self.promises && self.own_amounts().next().is_some();
+        if !self.offers.is_empty() || promises_a_sum {
             // "I can do 50 a week on the rest": the rest of what was said before.
             if self.said_any(&[
                 "rest",

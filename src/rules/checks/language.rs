@@ -22,8 +22,17 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     }
     for sentence in &draft.said.sentences {
         let text = draft.reply.get(sentence.clone()).unwrap_or_default();
-        let guess = language_of(&letters(text));
-        if words(text) >= 4 && guess.confidence >= 0.9 && !accepted.contains(&guess.code) {
+        let own: Vec<&str> = text
+            .split_whitespace()
+            .filter(|w| {
+                !crate::reading::plain_words(w)
+                    .iter()
+                    .all(|w| grounds.fact_words.contains(w))
+            })
+            .collect();
+        let text = own.join(" ");
+        let guess = language_of(&letters(&text));
+        if words(&text) >= 4 && guess.confidence >= 0.9 && !accepted.contains(&guess.code) {
             return fail("mixed");
         }
     }

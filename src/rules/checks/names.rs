@@ -51,20 +51,52 @@ static FIRST_NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let fail = |code, why| Finding::failed(NAME, UNGROUNDED, code, why);
-    let tenant = grounds
+    let mut tenant = grounds
         .tenant
         .and_then(|t| t.tenant_name.as_deref())
         .map(plain_words)
         .unwrap_or_default();
+    // "Jo-Beth" is one word here and two in the file.
+    let joined: Vec<String> = grounds
+        .tenant
+        .and_then(|t| t.tenant_name.as_deref())
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .map(|part| plain_words(part).concat())
+        .collect();
+    tenant.extend(joined.iter().cloned());
     let known = |word: &str| {
-        grounds.fact_words.contains(word)
+        tenant.iter().any(|t| t == word)
+            || grounds.fact_words.contains(word)
             || grounds.own_words.contains(word)
+            || grounds.own_words.contains(&format!("{word}s"))
             || COMMON.contains(word)
     };
     let words = cut(draft.reply);
     for (at, word) in words.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|i| words.get(i));
-        let greeted = before.is_some_and(|b| !word.opens && GREETINGS.contains(&b.plain.as_str()));
+        // "The plan you made with Ms. Green" greets nobody.
+        let titled = |b: &Word| {
+            matches!(
+                b.plain.as_str(),
+                "mr" | "mrs"
+                    | "ms"
+                    | "miss"
+                    | "sr"
+                    | "sra"
+                    | "srta"
+                    | "senor"
+                    | "senora"
+                    | "don"
+                    | "dona"
+            ) && at >= 2
+                && words.get(at - 2).is_some_and(|w| {
+                    !w.closes && !w.comma && !GREETINGS.contains(&w.plain.as_str())
+                })
+        };
+        let greeted = before.is_some_and(|b| {
+            (!word.opens || b.plain == "ms") && GREETINGS.contains(&b.plain.as_str()) && !titled(b)
+        });
         let vocative = word.opens && word.comma || before.is_some_and(|b| b.comma) && word.closes;
         let is_name = word.capital && !word.opens || FIRST_NAMES.contains(word.plain.as_str());
         if greeted && (is_name || word.capital) {

@@ -5,12 +5,18 @@ use crate::reading::plain_words;
 
 const NAME: &str = "promises";
 
+/// Log odds below which words of agreement agree to nothing.
+const CLEARLY: f64 = -3.3;
+
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let fail = |code, why| Finding::failed(NAME, UNGROUNDED, code, why);
     let refusable = |reason: &str| matches!(reason, "waive" | "extension" | "assistance");
     let promise = draft.said.named("promise").find(|p| {
         let refused = refusable(p.reason) && refusal::is_refused(draft, &p.span);
-        !refused && !is_quoted_fact(draft, grounds, p) && !is_own_refund(draft, grounds, &p.span)
+        !refused
+            && !is_quoted_fact(draft, grounds, p)
+            && !is_own_refund(draft, grounds, &p.span)
+            && !draft.excuses(&p.span, grounds)
     });
     if let Some(promise) = promise {
         return fail(
@@ -21,6 +27,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     if let Some(at) = stems::find(draft.reply, stems::CONCESSIONS)
         && !refusal::is_refused(draft, &at)
         && !is_own_refund(draft, grounds, &at)
+        && !draft.excuses(&at, grounds)
     {
         return fail(
             "concession",
@@ -32,6 +39,8 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         .named("accepts")
         .filter(|p| !draft.said.questions.contains(&p.sentence))
         .filter(|p| !refusal::is_refused(draft, &p.span))
+        // Whether a plan may be taken up depends on its figures, so the wording has to be clearer.
+        .filter(|p| !(draft.odds < CLEARLY && draft.excuses(&p.span, grounds)))
         .map(|p| draft.words(&p.span))
         .collect();
     if !accepts.is_empty()
@@ -195,6 +204,7 @@ fn affirms_concession(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
                 | "cannot"
                 | "unable"
                 | "not"
+                | "no"
                 | "unfortunately"
                 | "manager"
                 | "person"

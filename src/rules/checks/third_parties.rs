@@ -51,7 +51,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                     | "informamos"
             )
         });
-        !mentioned || !owned || told || grounds.gives_orders
+        // "I can't share anything about other residents"
+        let refused = super::refusal::is_refused(draft, &p.span) && draft.excuses(&p.span, grounds);
+        !refused && (!mentioned || !owned || told || grounds.gives_orders)
     });
     if found {
         return Finding::failed(NAME, FORBIDDEN, "others", "speaks of or to other people");

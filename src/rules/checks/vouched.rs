@@ -115,7 +115,13 @@ pub(super) fn is_pair(grounds: &Grounds<'_>, weekly: Cents, weeks: i64) -> bool 
             // Whole dollars may be rounded up; cents are the result of a division, or wrong.
             let exact = debt.divided_by(weeks) == Some(weekly)
                 || debt.divided_by_ceil(weeks) == Some(weekly);
-            (weekly.get() % 100 == 0 || exact)
+            // More than five dollars above the even share is no rounding: $296 for $269.
+            let own = grounds.offers.iter().any(|o| o.weekly == weekly)
+                || grounds.own_amounts().any(|a| a == weekly);
+            let rounded = debt
+                .divided_by_ceil(weeks)
+                .is_some_and(|even| (weekly.get() - even.get()).abs() <= 500);
+            (exact || weekly.get() % 100 == 0 && (own || rounded))
                 && grounds.payments_needed(weekly, *debt) == Some(weeks)
         })
 }
@@ -137,6 +143,18 @@ pub(super) fn is_weekly(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents)
         .iter()
         .flat_map(|s| &s.figures)
         .filter_map(weeks_of);
+    // "Split it in 6?"
+    let split = grounds.asked.iter().flat_map(|s| &s.figures);
+    let split = split.filter_map(|f| match f.what {
+        Stated::Number(n) => Some(n / 100),
+        Stated::Money {
+            amount,
+            marked: false,
+        } => Some(amount.get() / 100),
+        _ => None,
+    });
+    let split = split.filter(|n| (2..=i64::from(grounds.settings.plans.max_weeks)).contains(n));
+    let own = own.chain(split);
     let named = draft.said.figures.iter().filter_map(weeks_of);
     let longest = i64::from(grounds.settings.plans.max_weeks);
     let mut lengths = own.chain(named).chain([longest]);

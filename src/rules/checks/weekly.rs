@@ -101,6 +101,13 @@ pub(super) fn wrong_weekly(
     }
     let asks = draft.said.questions.contains(&figure.sentence);
     let proposes = asks || role(draft, figure, "instead");
+    let halves = grounds.debt().is_some_and(|debt| {
+        grounds.halves()
+            && (debt.divided_by(2) == Some(amount) || debt.divided_by_ceil(2) == Some(amount))
+    });
+    if halves && period_beside(draft, figure).is_none() {
+        return None;
+    }
     let offered = grounds.offers.iter().any(|o| o.weekly == amount);
     if role(draft, figure, "attributed") && !offered && !grounds.own_amounts().any(|a| a == amount)
     {
@@ -118,13 +125,6 @@ pub(super) fn wrong_weekly(
             "replaced",
             "asks for more than an offer that the rules admit",
         ));
-    }
-    let halves = grounds.debt().is_some_and(|debt| {
-        grounds.halves()
-            && (debt.divided_by(2) == Some(amount) || debt.divided_by_ceil(2) == Some(amount))
-    });
-    if halves && period_beside(draft, figure).is_none() {
-        return None;
     }
     if pairs_in_order(draft, grounds, figure) {
         return None;

@@ -1,6 +1,6 @@
 //! The SMS provider, and a world with a relay in it.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use orchestrator::config::{Config, Env};
 use orchestrator::engine::Clock;
@@ -104,6 +104,12 @@ impl Deref for RelayWorld {
     type Target = World;
     fn deref(&self) -> &World {
         &self.world
+    }
+}
+
+impl DerefMut for RelayWorld {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
     }
 }
 

@@ -1,0 +1,157 @@
+//! Learns the table of the check `wording` from labelled replies: logistic regression by stochastic
+//! gradient descent with a step for each feature (AdaGrad). The order is fixed, so the same files
+//! give the same table.
+//!
+//! Right replies are examples of right wording. Wrong ones are examples of wrong wording only when no
+//! check of figures fails: "you owe $75" is put as well as the right amount would be.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::replies::{self, Record};
+use crate::rules::checks::wording::{Features, scale};
+
+/// A feature has to occur in so many replies.
+const LEAST: usize = 3;
+const ROUNDS: u32 = 15;
+const STEP: f64 = 0.5;
+const DECAY: f64 = 1e-3;
+
+/// Checks that judge figures, form or language and not wording.
+const NOT_WORDING: &[&str] = &[
+    "amounts",
+    "percentages",
+    "dates",
+    "durations",
+    "figures",
+    "links",
+    "phones",
+    "names",
+    "subsidy",
+    "language",
+    "length",
+    "placeholders",
+    "control_lines",
+];
+
+struct Example {
+    features: Features,
+    wrong: bool,
+}
+
+/// The examples of a record, none when it is no example of wording.
+fn example(record: &Record) -> Option<Example> {
+    let wrong = record.expect != "auto";
+    if wrong && matches!(record.suite.as_str(), "language" | "length") {
+        return None;
+    }
+    let (became, features) = replies::replay_with(record, Features::of)?;
+    let figures = became
+        .failed
+        .iter()
+        .any(|f| NOT_WORDING.contains(&f.name.as_str()));
+    (!wrong || !figures).then_some(Example { features, wrong })
+}
+
+/// The examples written for learning alone: `+ text | reply` is right, `- text | reply` wrong.
+fn written(data: &str) -> Vec<Example> {
+    let lines = data.lines().filter_map(|line| {
+        let (text, reply) = line.get(2..)?.split_once(" | ")?;
+        let expect = match line.get(..2)? {
+            "+ " => "auto",
+            "- " => "not_auto",
+            _ => return None,
+        };
+        serde_json::from_value::<Record>(serde_json::json!({
+            "id": "", "texts": [text], "reply": reply, "expect": expect,
+            "facts": {"tenant_name": "Maria"}, "company_name": "Stanton Management",
+        }))
+        .ok()
+    });
+    lines
+        .filter_map(|record| {
+            let (_, features) = replies::replay_with(&record, Features::of)?;
+            let wrong = record.expect != "auto";
+            Some(Example { features, wrong })
+        })
+        .collect()
+}
+
+/// Writes the table that these files teach.
+///
+/// # Errors
+/// Files that cannot be read or written.
+pub fn learn(files: &[PathBuf], table: &PathBuf) -> anyhow::Result<()> {
+    let written = || written(include_str!("../rules/checks/wording/examples.txt"));
+    // Twice: there are fewer of them, and each stands for a kind that the files lacked.
+    let mut examples = written();
+    examples.extend(written());
+    examples.extend(replies::read(files)?.iter().filter_map(example));
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for example in &examples {
+        for feature in &example.features.all {
+            *counts.entry(feature).or_default() += 1;
+        }
+    }
+    counts.retain(|_, count| *count >= LEAST);
+    let mut names: Vec<&str> = counts.keys().copied().collect();
+    names.extend(Features::marks());
+    names.sort_unstable();
+    let places: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+    let rows: Vec<(Vec<usize>, f64)> = examples
+        .iter()
+        .map(|e| {
+            let known = e.features.known(|f| places.contains_key(f));
+            let row = known.iter().filter_map(|f| places.get(f).copied());
+            (row.collect(), f64::from(u8::from(e.wrong)))
+        })
+        .collect();
+    let (base, weights) = descend(&rows, names.len());
+    let mut text = String::from(
+        "# Learned by `make learn` from tests/data/replies. Do not edit: add replies and learn again.\n",
+    );
+    writeln!(text, "{base:.2}")?;
+    for (name, weight) in names.iter().zip(&weights) {
+        writeln!(text, "{weight:.2}\t{name}")?;
+    }
+    std::fs::write(table, text)?;
+    Ok(())
+}
+
+fn descend(rows: &[(Vec<usize>, f64)], features: usize) -> (f64, Vec<f64>) {
+    let mut base = 0.0;
+    let mut weights = vec![0.0_f64; features];
+    let mut slopes = vec![0.0_f64; features];
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    let mut state = 3_u64;
+    for _ in 0..ROUNDS {
+        shuffle(&mut order, &mut state);
+        for (row, wrong) in order.iter().filter_map(|i| rows.get(*i)) {
+            let size = scale(row.len());
+            let sum: f64 = row.iter().filter_map(|f| weights.get(*f)).sum();
+            let odds: f64 = (base + sum / size).clamp(-30.0, 30.0);
+            let slope = 1.0 / (1.0 + (-odds).exp()) - wrong;
+            base -= 0.05 * slope;
+            for at in row {
+                if let (Some(weight), Some(total)) = (weights.get_mut(*at), slopes.get_mut(*at)) {
+                    let own = slope / size + DECAY * *weight;
+                    *total += own * own;
+                    *weight -= STEP * own / (*total + 1e-6).sqrt();
+                }
+            }
+        }
+    }
+    (base, weights)
+}
+
+/// Another order each round, the same each run: a linear congruential generator (Knuth's constants).
+fn shuffle(order: &mut [usize], state: &mut u64) {
+    for at in (1..order.len()).rev() {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let other = usize::try_from(*state >> 33).unwrap_or_default() % (at + 1);
+        order.swap(at, other);
+    }
+}
