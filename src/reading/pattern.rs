@@ -21,10 +21,12 @@
 //! | `NUM`, `MONEY` … | a symbol of [`sym::NAMES`] |
 
 mod build;
+mod members;
 mod parse;
 
 pub(crate) use build::{Fault, TableBuilder};
 
+use self::members::{Members, in_row};
 use super::lexicon::{Sym, sym};
 
 type SetId = u16;
@@ -89,8 +91,9 @@ pub(crate) struct Table {
     /// Words that may trail after a finished sentence without a mark ("please", "im serious"): the
     /// class `@tail` of the table. `$` holds before them.
     tails: Vec<Sym>,
-    /// Bit sets over symbols, shared by the candidates that have the same.
-    filters: Vec<Box<[u64]>>,
+    /// The sets, and the filters of candidates, gaps and choices, word by word.
+    in_set: Members,
+    in_filter: Members,
     /// For each gap the filter of what can follow it, for each long choice that of what can begin it:
     /// most words end there, without trying one alternative after the other.
     ahead: Vec<Option<u16>>,
@@ -118,12 +121,11 @@ impl Table {
         let Some(bucket) = syms.get(start).and_then(|s| self.by_first.get(*s as usize)) else {
             return;
         };
-        let next = syms.get(start + 1).map(|s| *s as usize);
+        let next = syms.get(start + 1).map(|s| self.in_filter.row(*s));
         for candidate in bucket {
             if let Some(filter) = candidate.filter {
                 let Some(next) = next else { continue };
-                let bits = &self.filters[usize::from(filter)];
-                if bits[next / 64] & (1 << (next % 64)) == 0 {
+                if !in_row(next, filter) {
                     continue;
                 }
             }
@@ -149,9 +151,7 @@ impl Table {
     fn fails_at_once(&self, pc: Pc, next: Option<Sym>) -> bool {
         match self.code[pc as usize] {
             Op::One(s) => next != Some(s),
-            Op::Set(id) => {
-                next.is_none_or(|s| self.sets[usize::from(id)].binary_search(&s).is_err())
-            }
+            Op::Set(id) => next.is_none_or(|s| !self.in_set.has(s, id)),
             _ => false,
         }
     }
@@ -196,10 +196,7 @@ impl Table {
     }
 
     fn can_follow(&self, filter: Option<u16>, word: Option<&Sym>) -> bool {
-        filter.is_none_or(|filter| {
-            let bits = &self.filters[usize::from(filter)];
-            word.is_some_and(|s| bits[*s as usize / 64] & (1 << (*s as usize % 64)) != 0)
-        })
+        filter.is_none_or(|filter| word.is_some_and(|s| self.in_filter.has(*s, filter)))
     }
 
     fn is_tail(&self, word: Sym) -> bool {
@@ -224,7 +221,9 @@ impl Table {
                 }
                 Op::Set(id) => {
                     let s = syms.get(at)?;
-                    self.sets[usize::from(id)].binary_search(s).ok()?;
+                    if !self.in_set.has(*s, id) {
+                        return None;
+                    }
                     at += 1;
                 }
                 Op::Split(a, b) => {
@@ -293,17 +292,13 @@ impl Table {
                 }
                 Op::NotNext(id) => {
                     if let Some(s) = syms.get(at)
-                        && self.sets[usize::from(id)].binary_search(s).is_ok()
+                        && self.in_set.has(*s, id)
                     {
                         return None;
                     }
                 }
                 Op::NotPrevious(id) => {
-                    if at > 0
-                        && self.sets[usize::from(id)]
-                            .binary_search(&syms[at - 1])
-                            .is_ok()
-                    {
+                    if at > 0 && self.in_set.has(syms[at - 1], id) {
                         return None;
                     }
                 }

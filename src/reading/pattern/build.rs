@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::members::Members;
 use super::parse::{Node, Parser};
 use super::{Candidate, Label, Op, Pc, SetId, Table, Tag};
 use crate::reading::lexicon::{Lexicon, Sym, sym};
@@ -231,13 +232,13 @@ impl TableBuilder {
     pub(crate) fn finish(mut self, lexicon: &Lexicon) -> (Table, Vec<Fault>) {
         let size = lexicon.size();
         let mut by_first = vec![Vec::new(); size];
-        let mut known: HashMap<Box<[u64]>, u16> = HashMap::new();
+        let mut filters = Filters::default();
         for index in 0..self.table.firsts.len() {
             let Ok(entry) = u16::try_from(index) else {
                 break;
             };
             let bits = self.table.second_words(entry, size);
-            let filter = bits.and_then(|bits| self.table.filter(bits, &mut known));
+            let filter = bits.and_then(|bits| filters.number(bits));
             for s in &self.table.firsts[index] {
                 if let Some(bucket) = by_first.get_mut(*s as usize) {
                     let bucket: &mut Vec<Candidate> = bucket;
@@ -254,9 +255,13 @@ impl TableBuilder {
                 _ => None,
             };
             let bits = step.and_then(|pc| self.table.words_at(pc, true, size));
-            let filter = bits.and_then(|bits| self.table.filter(bits, &mut known));
+            let filter = bits.and_then(|bits| filters.number(bits));
             self.table.ahead.push(filter);
         }
+        let sets = self.table.sets.iter().enumerate();
+        let pairs = sets.flat_map(|(set, words)| words.iter().map(move |w| (*w as usize, set)));
+        self.table.in_set = Members::new(size, self.table.sets.len(), pairs);
+        self.table.in_filter = Members::new(size, filters.known.len(), filters.pairs());
         (self.table, self.faults)
     }
 
@@ -278,18 +283,37 @@ impl TableBuilder {
 }
 
 /// Alternatives from which on a filter costs less than trying them.
-const LONG_CHOICE: usize = 4;
+const LONG_CHOICE: usize = 3;
 
-impl Table {
-    /// The number of a filter, shared by all that are the same.
-    fn filter(&mut self, bits: Box<[u64]>, known: &mut HashMap<Box<[u64]>, u16>) -> Option<u16> {
-        if let Some(id) = known.get(&bits) {
-            return Some(*id);
+/// Bit sets over words, each numbered once.
+#[derive(Default)]
+struct Filters {
+    known: HashMap<Box<[u64]>, u16>,
+}
+
+impl Filters {
+    /// The number of a filter, shared by all that are the same; none when there are too many.
+    fn number(&mut self, bits: Box<[u64]>) -> Option<u16> {
+        let new = u16::try_from(self.known.len());
+        match self.known.get(&bits) {
+            Some(number) => Some(*number),
+            None => {
+                let new = new.ok()?;
+                self.known.insert(bits, new);
+                Some(new)
+            }
         }
-        let id = u16::try_from(self.filters.len()).ok()?;
-        self.filters.push(bits.clone());
-        known.insert(bits, id);
-        Some(id)
+    }
+
+    /// Each word with each filter it passes.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.known.iter().flat_map(|(bits, number)| {
+            let parts = bits.iter().enumerate();
+            parts.flat_map(move |(i, part)| {
+                let set = (0..64).filter(move |bit| part & (1 << bit) != 0);
+                set.map(move |bit| (i * 64 + bit, usize::from(*number)))
+            })
+        })
     }
 }
 
