@@ -16,6 +16,7 @@ mod echo;
 mod fees;
 mod figures;
 mod grounds;
+mod instalments;
 mod language;
 mod length;
 mod links;

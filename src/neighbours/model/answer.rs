@@ -122,6 +122,9 @@ fn read_object(answer: &Value) -> Result<Understood, Unusable> {
     let rating = Confidence::new(rating).ok_or(Unusable::BadRating)?;
     // A model that knows older prompts may put control lines into the reply all the same.
     let plain = strip_control_lines(reply);
+    // Such an answer mixes two formats: its rating was meant for another text, and nobody sends it
+    // unread.
+    let mixed = plain.plan.is_some() || plain.escalation.is_some();
     let escalation = read_escalation(&answer["escalation"]).or(plain.escalation);
     if plain.text.is_empty() && escalation.is_none() {
         return Err(Unusable::Empty);
@@ -130,7 +133,7 @@ fn read_object(answer: &Value) -> Result<Understood, Unusable> {
     Ok(Understood {
         reply: plain.text,
         language: text("language"),
-        rating: Some(rating),
+        rating: Some(rating).filter(|_| !mixed),
         reply_en: text("reply_en"),
         intent: text("intent"),
         payment_plan: read_plan(&answer["payment_plan"]).or(plain.plan),
@@ -321,5 +324,6 @@ mod tests {
             read(r#"{"reply":"Ok.\nescalate: manual\nBye","confidence":0.9}"#).expect("usable");
         assert_eq!(answer.reply, "Ok.\nBye");
         assert!(answer.escalation.is_some());
+        assert_eq!(answer.rating, None, "what is left of it is read by a person first");
     }
 }

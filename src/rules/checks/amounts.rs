@@ -1,10 +1,11 @@
 //! Amounts: each figure of money is compared with the fact it stands for.
 
+use super::instalments::{self, Sums};
 use super::vouched::{self, role};
 use super::weekly::{pairs_in_order, period_beside, wrong_weekly};
 use super::{Draft, Finding, Grounds, UNGROUNDED};
 use crate::domain::Cents;
-use crate::reading::statements::{Stated, Statement};
+use crate::reading::statements::{Stated, Statement, Unity};
 
 pub(super) const NAME: &str = "amounts";
 
@@ -17,6 +18,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             continue;
         };
         if let Some((code, why)) = wrong(draft, grounds, figure, amount, marked) {
+            if std::env::var("CHK").is_ok() { eprintln!("AMT {code} {:?} in {:?}", draft.words(&figure.span), draft.reply); }
             return Finding::failed(NAME, UNGROUNDED, code, why);
         }
     }
@@ -53,7 +55,12 @@ fn wrong(
     {
         return None;
     }
-    if super::figures::is_product(draft, grounds, figure, amount) {
+    if super::figures::is_product(draft, grounds, figure, amount)
+        || !marked && is_own_day(draft, grounds, figure)
+        || vouched::count(draft, figure)
+            .is_some_and(|n| instalments::counts(draft, grounds, figure, n, Unity::Week))
+        || is_contrast(draft, figure) && grounds.named_before(amount)
+    {
         return None;
     }
     if splits_wrongly(draft, grounds, figure, amount) {
@@ -65,8 +72,19 @@ fn wrong(
         .starts_with(&["al", "dia", "de", "hoy"].map(str::to_owned));
     // "Así cubre los $1,001.00 en 7 pagos"
     let covers_all = is("covered") && grounds.debt() == Some(amount);
-    let weekly = is("weekly") && !is("left") && !as_of_today && !covers_all;
-    if period_beside(draft, figure).is_some() || weekly {
+    let weekly = (is("weekly") && !is("left") || period_beside(draft, figure).is_some())
+        && !as_of_today
+        && !covers_all;
+    // Proved by the length beside it, or by the payments it adds up, wherever else it may stand.
+    let attributed = is("attributed") || is("owed");
+    if !attributed
+        && grounds.debt() != Some(amount)
+        && (!weekly && instalments::is_proven_payment(draft, grounds, figure, amount) && !is("left")
+            || instalments::is_proven_total(draft, grounds, figure, amount))
+    {
+        return None;
+    }
+    if weekly {
         return wrong_weekly(draft, grounds, figure, amount);
     }
     if is("minimum") {
@@ -77,6 +95,7 @@ fn wrong(
             "a smallest amount that the plan rules do not have",
         ));
     }
+    let sums = Sums::of(draft, grounds);
     let mut accepted = Vec::new();
     let mut known = false;
     if is("owed") {
@@ -86,7 +105,26 @@ fn wrong(
     if is("covered") {
         known = true;
         accepted.extend(grounds.parts());
-        accepted.extend(vouched::totals(draft, grounds));
+        accepted.extend(&sums.rest);
+        if instalments::says_short(draft, figure.sentence) {
+            accepted.extend(&sums.paid);
+        }
+    }
+    if is("reduced") {
+        known = true;
+        accepted.extend(grounds.parts());
+        accepted.extend(&sums.rest);
+        accepted.extend(grounds.own_amounts());
+    }
+    if is("after") {
+        known = true;
+        accepted.extend(grounds.parts());
+        accepted.extend(&sums.paid);
+        accepted.extend(&sums.rest);
+        accepted.extend(grounds.own_amounts());
+        if vouched::is_weekly(draft, grounds, amount) {
+            accepted.push(amount);
+        }
     }
     if is("left") {
         if grounds.own_amounts().next().is_none() {
@@ -94,9 +132,13 @@ fn wrong(
         }
         known = true;
         accepted.extend(grounds.parts().into_iter().skip(1));
-        accepted.extend(vouched::totals(draft, grounds));
+        accepted.extend(&sums.rest);
+        accepted.extend(&sums.over);
         accepted.extend(grounds.own_amounts());
         accepted.extend(grounds.offers.iter().map(|o| o.weekly));
+        if instalments::is_proven_payment(draft, grounds, figure, amount) {
+            accepted.push(amount);
+        }
         if is_each(draft, figure) && vouched::is_weekly(draft, grounds, amount)
             || pairs_in_order(draft, grounds, figure)
         {
@@ -105,15 +147,16 @@ fn wrong(
     }
     if is("total") {
         known = true;
-        let totals = vouched::totals(draft, grounds);
         let pays = draft.said.named("total").any(|p| {
             let first = draft.words(&p.span).to_lowercase();
             p.span.end == figure.span.end && first.starts_with("pay")
         });
-        if totals.is_empty() || pays {
+        if sums.paid.is_empty() || pays || instalments::adds_up(draft, grounds) {
             accepted.extend(grounds.debt());
         }
-        accepted.extend(totals);
+        accepted.extend(grounds.parts().into_iter().skip(1));
+        accepted.extend(&sums.paid);
+        accepted.extend(&sums.rest);
         accepted.extend(grounds.own_amounts());
     }
     if is("attributed") {
@@ -163,7 +206,9 @@ fn wrong(
         || grounds.own_amounts().any(|own| own == amount)
             && (is_payment(draft, figure) || !repeats_a_claim(draft, figure))
         || vouched::is_weekly(draft, grounds, amount)
-        || vouched::totals(draft, grounds).contains(&amount)
+            && vouched::lengths_of(draft, grounds, figure).is_empty()
+        || instalments::is_proven_payment(draft, grounds, figure, amount)
+        || sums.has(amount) && !grounds.own_amounts().any(|own| own == amount)
         || grounds
             .company
             .figures
@@ -174,6 +219,32 @@ fn wrong(
         "unknown",
         "an amount that nobody stated and nothing adds up to",
     ))
+}
+
+/// "The 24th", as the tenant has it: a day, not dollars.
+fn is_own_day(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let day = draft.words(&figure.span);
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let led = crate::reading::plain_words(before)
+        .pop()
+        .is_some_and(|w| matches!(w.as_str(), "el" | "del" | "the" | "al" | "dia"));
+    led && day.parse().is_ok_and(|n: u32| n <= 31) && grounds.own_words.contains(day)
+}
+
+/// "Instead of $120", "going from $54": named to say that it is left.
+fn is_contrast(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    match words.as_slice() {
+        [.., a, b, c] => {
+            b == "instead" && c == "of"
+                || b == "rather" && c == "than"
+                || a == "en" && (b == "vez" || b == "lugar") && c == "de"
+                || c == "from" && (b == "going" || b == "down" || b == "change")
+        }
+        [a, b] => a == "instead" && b == "of",
+        _ => false,
+    }
 }
 
 /// "22 Pearl Street": a number and the word after it, as the company's facts have them.
@@ -225,7 +296,7 @@ fn splits_wrongly(
     let known = grounds.own_amounts().any(|a| a == amount)
         || grounds.offers.iter().any(|o| o.weekly == amount)
         || balances.contains(&amount)
-        || vouched::totals(draft, grounds).contains(&amount);
+        || Sums::of(draft, grounds).has(amount);
     let fits = |n: &i64| {
         balances.iter().any(|b| {
             amount

@@ -15,7 +15,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let Stated::Date { date, weekday, how } = figure.what else {
             continue;
         };
-        if is_ordinal(draft, figure) {
+        if is_ordinal(draft, figure) || is_name(draft, grounds, figure) {
             continue;
         }
         // "Friday, December 4": the weekday belongs to the date that follows.
@@ -25,10 +25,18 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                 date: Some(date), ..
             } = next.what
         {
-            if date.weekday() != weekday {
+            // "Tue-Sat" is a range of two weekdays.
+            let range = !has_digit(draft.words(&next.span))
+                && draft
+                    .reply
+                    .get(figure.span.end..next.span.start)
+                    .is_some_and(|gap| gap.contains('-'));
+            if !range && date.weekday() != weekday {
                 return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
             }
-            continue;
+            if !range {
+                continue;
+            }
         }
         let numbered = matches!(how, "day" | "month_day") || has_digit(draft.words(&figure.span));
         if numbered
@@ -36,6 +44,10 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             && date.weekday() != weekday
         {
             return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
+        }
+        if date.is_some_and(|d| is_late_start(draft, grounds, figure, d)) {
+            let why = "a plan that starts later than the plan rules admit";
+            return Finding::failed(NAME, UNGROUNDED, "start", why);
         }
         if date.is_some_and(|d| is_other_instalment(draft, grounds, figure, d)) {
             let why = "the first or last payment on another day";
@@ -73,8 +85,24 @@ fn is_ordinal(draft: &Draft<'_>, figure: &Statement) -> bool {
     let ordinal = [
         "first", "second", "third", "primer", "primero", "primera", "segundo", "tercer",
     ];
+    let money = draft
+        .reply
+        .get(figure.span.end..)
+        .is_some_and(|rest| rest.trim_start().starts_with('$'));
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let asked = plain_words(draft.words(&sentence.unwrap_or_default()))
+        .iter()
+        .any(|w| matches!(w.as_str(), "cual" | "which" | "cuando" | "when"));
     words.iter().any(|w| ordinal.contains(&w.as_str()))
-        && (words.iter().any(counted) || after.iter().take(4).any(counted))
+        && (money || asked || words.iter().any(counted) || after.iter().take(4).any(counted))
+}
+
+/// "Julio", when the tenant is called so: no month.
+fn is_name(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let name = grounds.tenant.and_then(|t| t.tenant_name.as_deref());
+    let name = plain_words(name.unwrap_or_default());
+    let words = plain_words(draft.words(&figure.span));
+    !words.is_empty() && words.iter().all(|w| name.contains(w))
 }
 
 fn has_digit(text: &str) -> bool {
@@ -99,6 +127,18 @@ fn is_known(
     numbered: bool,
 ) -> bool {
     if is_greeting(draft, figure) {
+        return true;
+    }
+    // "I can't agree to skipping until February": repeated from a text that gives orders, to refuse it.
+    let asked = |f: &Statement| match f.what {
+        Stated::Date { date: own, weekday: day, .. } => {
+            date.is_some() && own == date || weekday.is_some() && day == weekday
+        }
+        _ => false,
+    };
+    if super::refusal::is_refused(draft, &figure.span)
+        && grounds.asked.iter().flat_map(|s| &s.figures).any(asked)
+    {
         return true;
     }
     let due = role(draft, figure, "due");
@@ -280,12 +320,23 @@ fn is_proposed_start(
     let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
     let days = (date - grounds.today).num_days();
     (0..=i64::from(grounds.settings.plans.max_start_days)).contains(&days)
+        && (!has_digit(draft.words(&figure.span)) || !starts_payment(draft, figure))
         && has(&[
             "start", "begin", "first", "empez", "empiec", "comenz", "comienc", "inici", "primer",
         ])
         && !has(&[
             "due", "by", "before", "antes", "deadline", "later", "tardar", "must", "debe",
         ])
+}
+
+/// "Start with $100 on January 5": an amount for a day that nobody named.
+fn starts_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
+    draft.said.figures.iter().any(|f| {
+        f.sentence == figure.sentence
+            && matches!(f.what, Stated::Money { .. })
+            && f.span.end <= figure.span.start
+            && figure.span.start - f.span.end < 5
+    })
 }
 
 /// "Friday, February 20", when the tenant said "not this Friday, the next one".
@@ -336,6 +387,33 @@ fn is_after(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
             .iter()
             .zip(&grounds.asked)
             .any(|(text, said)| said.figures.iter().any(|f| named(text, f)))
+}
+
+/// "$125 a week starting in February", when a plan has to start within 30 days.
+fn is_late_start(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    date: NaiveDate,
+) -> bool {
+    let days = (date - grounds.today).num_days();
+    let before = plain_words(draft.reply.get(..figure.span.end).unwrap_or_default());
+    let starts = before.iter().rev().take(5).any(|w| {
+        ["start", "begin", "empez", "empiec", "comenz", "comienc", "inici", "partir", "arranc"]
+            .iter()
+            .any(|s| w.starts_with(s))
+    });
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let declined = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "not" | "no" | "cant" | "cannot" | "isnt" | "too" | "far" | "later" | "unable" | "wont"
+                | "muy" | "tarde" | "lejos" | "past" | "beyond" | "sooner" | "before" | "antes"
+                | "within" | "wouldnt" | "demasiado" | "doesnt"
+        )
+    });
+    days > i64::from(grounds.settings.plans.max_start_days) && starts && !declined
 }
 
 /// "From September 11 through November 27", when the tenant named the first day only.

@@ -1,7 +1,7 @@
 //! Durations: how late, how long a plan runs, how long anything takes.
 
 use super::vouched::{self, role};
-use super::{Draft, Finding, Grounds, UNGROUNDED};
+use super::{Draft, Finding, Grounds, UNGROUNDED, instalments};
 use crate::reading::statements::{Stated, Statement, Unity};
 
 const NAME: &str = "durations";
@@ -17,13 +17,13 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         return Finding::failed(NAME, UNGROUNDED, "rhythm", why);
     }
     for figure in &draft.said.figures {
-        let Stated::Count { hundredths, unit } = figure.what else {
-            continue;
-        };
         if claims_cover(draft, grounds, figure) {
             let why = "payments that do not cover what they are said to";
             return Finding::failed(NAME, UNGROUNDED, "cover", why);
         }
+        let Stated::Count { hundredths, unit } = figure.what else {
+            continue;
+        };
         if !is_known(draft, grounds, figure, hundredths, unit) {
             let why = "a length of time that no fact or plan explains";
             return Finding::failed(NAME, UNGROUNDED, "duration", why);
@@ -35,6 +35,18 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 /// "On the 1st of each month", "monthly payments": plans are weekly. Beside an amount the rhythm is
 /// compared with it; elsewhere it has to be asked about, refused or handed on.
 fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    // "4 monthly payments" counts them and has a rhythm of its own.
+    let rhythm = |w: &String| {
+        ["monthly", "mensual", "quincenal", "biweekly", "fortnightly", "daily", "diari", "yearly"]
+            .iter()
+            .any(|s| w.starts_with(s))
+    };
+    if matches!(figure.what, Stated::Count { unit: Unity::Payment, .. }) {
+        let words = crate::reading::plain_words(draft.words(&figure.span));
+        return words.iter().any(rhythm)
+            && !super::refusal::is_refused(draft, &figure.span)
+            && !words.iter().filter(|w| rhythm(w)).all(|w| grounds.own_words.contains(w));
+    }
     let Stated::Period { payments, weeks } = figure.what else {
         return false;
     };
@@ -61,7 +73,10 @@ fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statemen
         "income", "check", "paycheck", "get", "paid", "earn", "ingreso", "cheque", "sueldo",
         "cobra", "gana",
     ]);
+    // "Entiendo lo de la quincena": the tenant's own rhythm, named without an amount.
+    let own = grounds.own.iter().flat_map(|s| &s.figures).any(|f| f.what == figure.what);
     let open = draft.said.questions.contains(&figure.sentence)
+        || own
         || handed_on
         || income
         || super::refusal::is_refused(draft, &figure.span);
@@ -76,55 +91,50 @@ fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statemen
 /// "$110 a week covers the $1,275 in 11 weeks": the rules may admit less than all, but then it is not
 /// covered.
 fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
-    let Some(n) = vouched::weeks(figure) else {
+    let Stated::Money { amount, .. } = figure.what else {
         return false;
     };
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
     let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
-    let stems = ["cover", "cubr", "clear", "liquid", "caught", "terminar"];
+    let stems = ["cover", "cubr", "clear", "liquid", "caught", "termin", "salda", "finish"];
     let covers = words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
-    let denies = words.iter().any(|w| {
-        matches!(
-            w.as_str(),
-            "not"
-                | "no"
-                | "doesnt"
-                | "wont"
-                | "wouldnt"
-                | "dont"
-                | "short"
-                | "only"
-                | "most"
-                | "leaves"
-                | "but"
-                | "cant"
-                | "within"
-                | "up"
-                | "least"
-                | "minimum"
-                | "start"
-                | "need"
-                | "could"
-        )
-    });
-    let Some(debt) = grounds.debt().filter(|_| covers && !denies) else {
+    let lengths = vouched::lengths_of(draft, grounds, figure);
+    if !covers || lengths.is_empty() || (instalments::says_short(draft, figure.sentence) || instalments::says_limit(draft, grounds, figure.sentence)) {
         return false;
-    };
-    let balances = grounds.balances();
-    let mut weekly = draft.said.figures.iter().filter_map(|f| match f.what {
-        Stated::Money { amount, .. }
-            if f.sentence == figure.sentence && !balances.contains(&amount) =>
-        {
-            Some(amount)
-        }
-        _ => None,
+    }
+    let bases = grounds.bases();
+    // A rest or a down payment in the same sentence is looked at by the amounts.
+    let apart = draft.said.figures.iter().any(|f| {
+        f.sentence == figure.sentence
+            && f.span != figure.span
+            && matches!(f.what, Stated::Money { amount, .. } if grounds.debt() != Some(amount))
     });
-    let only = weekly.next().filter(|_| weekly.next().is_none());
-    let rest = words.iter().any(|w| {
-        w.starts_with("rest") || matches!(w.as_str(), "remaining" | "after" | "despues" | "plus")
-    });
-    only.and_then(|w| w.checked_mul(n))
-        .is_some_and(|total| total < debt && !rest)
+    !apart
+        && !bases.contains(&amount)
+        && lengths.iter().all(|n| {
+            let paid = amount.checked_mul(*n).unwrap_or_default();
+            bases.iter().all(|base| paid < *base)
+        })
+}
+
+/// "The first payment has to come within 30 days": the limit of the plan rules.
+fn is_start_limit(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    hundredths: i64,
+) -> bool {
+    // "That's too far out; it has to be within 30 days": the sentence before may name the start.
+    let from = figure.sentence.saturating_sub(1);
+    let sentences = draft.said.sentences.iter().skip(from).take(figure.sentence + 1 - from);
+    let words: Vec<String> = sentences
+        .flat_map(|s| crate::reading::plain_words(draft.words(s)))
+        .collect();
+    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
+    hundredths == i64::from(grounds.settings.plans.max_start_days) * 100
+        && has(&["start", "begin", "first", "empe", "empie", "comen", "comien", "inici", "primer", "arran"])
+        && has(&["within", "next", "dentro", "proxim", "siguiente", "in", "en", "than", "mas"])
+        && !has(&["pause", "wait", "extension", "extra", "prorrog", "esperar"])
 }
 
 fn is_known(
@@ -202,16 +212,10 @@ fn is_known(
             .get(figure.sentence)
             .cloned()
             .unwrap_or_default();
-        let needed = |n: i64| {
-            grounds
-                .offers
-                .iter()
-                .any(|o| vouched::is_needed_but_long(draft, grounds, o.weekly, n))
-        };
-        if weeks.is_some_and(needed) {
+        if weeks.is_some_and(|n| instalments::counts(draft, grounds, figure, n, unit)) {
             return true;
         }
-        return grounds.own.iter().flat_map(|s| &s.figures).any(same)
+        return grounds.asked.iter().chain(&grounds.own).flat_map(|s| &s.figures).any(same)
             && (super::refusal::is_refused(draft, &figure.span)
                 || exceeds(draft.words(&sentence)));
     }
@@ -220,68 +224,18 @@ fn is_known(
     {
         return true;
     }
+    if unit == Unity::Day && is_start_limit(draft, grounds, figure, hundredths) {
+        return true;
+    }
     let Some(weeks) = weeks else {
         return false;
     };
     if unit == Unity::Payment && weeks == 1 || weeks == longest {
         return true;
     }
-    let plans = grounds.offers.iter().chain(&grounds.counters);
-    if plans.clone().any(|p| p.weeks.map(i64::from) == Some(weeks)) {
-        return true;
-    }
-    // What a weekly amount named in the reply or by the tenant takes to pay the debt.
-    let named = draft.said.figures.iter().filter_map(|f| match f.what {
-        // "$350 today and the rest in three weeks" is no plan of three payments.
-        Stated::Money { amount, .. } if unit == Unity::Payment || role(draft, f, "weekly") => {
-            Some(amount)
-        }
-        _ => None,
-    });
-    let amounts = named
-        .chain(plans.map(|p| p.weekly))
-        .chain(grounds.own_amounts().filter(|_| unit == Unity::Payment));
-    // "Over 10 weeks it's $62.50"
-    let divided = |f: &Statement| match f.what {
-        Stated::Money { amount, .. } if f.sentence == figure.sentence => {
-            grounds.balances().iter().any(|debt| {
-                debt.divided_by(weeks) == Some(amount)
-                    || debt.divided_by_ceil(weeks) == Some(amount)
-            })
-        }
-        _ => false,
-    };
-    let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let spread = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()))
-        .iter()
-        .any(|w| {
-            matches!(
-                w.as_str(),
-                "over"
-                    | "each"
-                    | "per"
-                    | "weekly"
-                    | "semanal"
-                    | "semanales"
-                    | "cada"
-                    | "split"
-                    | "spread"
-                    | "across"
-            )
-        });
-    if spread && weeks > 1 && weeks <= longest && draft.said.figures.iter().any(divided) {
-        return true;
-    }
-    weeks <= longest.max(52)
-        && amounts
-            .filter(|a| *a >= grounds.settings.plans.min_weekly)
-            .any(|a| {
-                vouched::is_all_but_last(draft, grounds, a, weeks)
-                    || grounds
-                        .balances()
-                        .iter()
-                        .any(|debt| grounds.payments_needed(a, *debt) == Some(weeks) && weeks > 1)
-            })
+    let mut plans = grounds.offers.iter().chain(&grounds.counters);
+    plans.any(|p| p.weeks.map(i64::from) == Some(weeks))
+        || instalments::counts(draft, grounds, figure, weeks, unit)
 }
 
 /// "24 weeks is longer than we can offer".

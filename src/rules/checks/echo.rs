@@ -6,7 +6,7 @@ use crate::reading::plain_words;
 const NAME: &str = "echo";
 
 /// So many words in a row are no accident.
-const RUN: usize = 6;
+const RUN: usize = 7;
 
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let fail = |code| {

@@ -1,9 +1,9 @@
 //! Every other figure: counts, ordinals, codes, clock times, unit numbers.
 
-use super::{Draft, Finding, Grounds, UNGROUNDED, vouched};
+use super::{Draft, Finding, Grounds, UNGROUNDED, instalments, vouched};
 use crate::domain::Cents;
 use crate::reading::plain_words;
-use crate::reading::statements::{Stated, Statement};
+use crate::reading::statements::{Stated, Statement, Unity};
 
 const NAME: &str = "figures";
 
@@ -69,6 +69,11 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
     if grounds.own.iter().flat_map(|s| &s.figures).any(counted) {
         return true;
     }
+    if let Some(n) = vouched::count(draft, figure)
+        && instalments::counts(draft, grounds, figure, n, Unity::Week)
+    {
+        return true;
+    }
     if is_list_mark(draft.reply, &figure.span) || is_small_count(draft, figure) {
         return true;
     }
@@ -93,10 +98,7 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
         || total.starts_with(&["in", "all"].map(str::to_owned));
     if let Some(n) = number
         && counts
-        && grounds
-            .offers
-            .iter()
-            .any(|o| o.weeks.map(|w| i64::from(w) * 100) == Some(n))
+        && instalments::counts(draft, grounds, figure, n / 100, Unity::Payment)
     {
         return true;
     }
@@ -118,7 +120,10 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
 pub(super) fn multiplies(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
     times(draft)
         .iter()
-        .any(|(count, amount, n)| *count == figure.span && is_plan(grounds, *amount, *n))
+        .any(|(count, amount, n)| {
+            *count == figure.span
+                && instalments::fit(draft, grounds, figure.sentence, *amount, *n).is_some()
+        })
 }
 
 /// "12 x $120 = $1,440": the product, and the factor that is an amount.
@@ -129,7 +134,7 @@ pub(super) fn is_product(
     amount: Cents,
 ) -> bool {
     times(draft).iter().any(|(_, weekly, n)| {
-        let fits = is_plan(grounds, *weekly, *n);
+        let fits = instalments::fit(draft, grounds, figure.sentence, *weekly, *n).is_some();
         let product = weekly.checked_mul(*n) == Some(amount)
             && draft
                 .reply
@@ -137,18 +142,6 @@ pub(super) fn is_product(
                 .is_some_and(|before| before.trim_end().ends_with('='));
         fits && (amount == *weekly && is_factor(draft, figure) || product)
     })
-}
-
-fn is_plan(grounds: &Grounds<'_>, weekly: Cents, n: i64) -> bool {
-    let offered = grounds
-        .offers
-        .iter()
-        .any(|o| o.weekly == weekly && o.weeks.is_none_or(|w| i64::from(w) == n));
-    let pays = grounds
-        .balances()
-        .iter()
-        .any(|debt| grounds.payments_needed(weekly, *debt) == Some(n));
-    vouched::is_pair(grounds, weekly, n) || offered && pays
 }
 
 fn is_factor(draft: &Draft<'_>, figure: &Statement) -> bool {
@@ -215,9 +208,7 @@ fn is_repeated(draft: &Draft<'_>, grounds: &Grounds<'_>, n: i64, figure: &Statem
         .chain(&grounds.counters)
         .map(|o| o.weekly);
     repeats
-        && weekly.into_iter().any(|weekly| {
-            vouched::is_all_but_last(draft, grounds, weekly, n) || is_plan(grounds, weekly, n)
-        })
+        && weekly.into_iter().any(|weekly| instalments::fit(draft, grounds, figure.sentence, weekly, n).is_some())
 }
 
 /// "5 pm", when "5pm" was said.
@@ -264,7 +255,12 @@ fn is_small_count(draft: &Draft<'_>, figure: &Statement) -> bool {
     {
         return true;
     }
-    (100..=1200).contains(&n)
+    // "Los dos", "the two", both of what was named.
+    let both = n == 200
+        && before
+            .last()
+            .is_some_and(|w| matches!(w.as_str(), "los" | "las" | "the" | "these" | "esos" | "estos"));
+    both || (100..=1200).contains(&n)
         && matches!(
             next.as_str(),
             "options"

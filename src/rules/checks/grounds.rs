@@ -35,6 +35,12 @@ pub struct Terms {
     pub start: Option<NaiveDate>,
 }
 
+/// Words of a payment apart from weekly ones.
+const APART: &[&str] = &[
+    "today", "now", "down", "first", "upfront", "front", "then", "rest", "after", "tomorrow", "already",
+    "hoy", "ahora", "luego", "despues", "resto", "entrada", "enganche", "primero", "manana", "ya", "lump",
+];
+
 /// Everything a reply is compared with, worked out once a reply.
 pub struct Grounds<'a> {
     /// The account; `None` when it could not be read.
@@ -61,6 +67,8 @@ pub struct Grounds<'a> {
     pub gives_orders: bool,
     /// What the company allows to be said.
     pub company: Statements,
+    /// Amounts of earlier messages, theirs and ours.
+    pub earlier: Vec<Cents>,
     /// Folded words of the tenant's texts.
     pub own_words: HashSet<String>,
     /// Folded words of facts and company facts.
@@ -98,6 +106,7 @@ impl<'a> Grounds<'a> {
                 .as_deref()
                 .map(|facts| statements::read(facts, today))
                 .unwrap_or_default(),
+            earlier: Vec::new(),
             own_words: HashSet::new(),
             fact_words: HashSet::new(),
         };
@@ -111,6 +120,7 @@ impl<'a> Grounds<'a> {
 
     /// Takes in what the tenant said, now and before.
     fn hear(&mut self, history: &'a [HistoryEntry]) {
+        self.earlier = history.iter().rev().take(6).flat_map(|e| amounts_in(&e.content, self.today)).collect();
         let texts = self.texts.clone();
         for text in &texts {
             self.own_words.extend(plain_words(text));
@@ -305,12 +315,16 @@ impl<'a> Grounds<'a> {
             })
     }
 
-    /// Amounts the tenant named without a period.
-    fn single_amounts(&self) -> impl Iterator<Item = Cents> + '_ {
-        self.own.iter().flat_map(|s| {
-            s.figures
-                .iter()
-                .enumerate()
+    /// Single payments the tenant names: not those with a rhythm, and beside an offer only where the
+    /// texts speak of a payment apart from it; shares of the debt as the amounts they come to.
+    pub fn singles(&self) -> Vec<Cents> {
+        let apart = self.offers.is_empty()
+            || self.own.iter().flat_map(|s| &s.figures).any(|f| matches!(f.what, Stated::Date { .. }))
+            || self.said_any(APART);
+        let recurring = |amount: &Cents| self.offers.iter().any(|o| o.weekly == *amount);
+        let single = |s: &Statements| -> Vec<Cents> {
+            let figures = s.figures.iter().enumerate();
+            figures
                 .filter_map(|(i, f)| match f.what {
                     Stated::Money { amount, .. } => {
                         let next = s.figures.get(i + 1).map(|f| f.what);
@@ -318,7 +332,60 @@ impl<'a> Grounds<'a> {
                     }
                     _ => None,
                 })
-        })
+                .collect()
+        };
+        let named = self.own.iter().flat_map(single);
+        let mut out: Vec<Cents> = named.filter(|a| apart && !recurring(a)).collect();
+        out.extend(self.shares());
+        out
+    }
+
+    /// Parts of the debt the tenant names: "25%", "a third".
+    fn shares(&self) -> Vec<Cents> {
+        let pays = ["pay", "paying", "pago", "pagar", "doy", "give", "down", "send", "put"];
+        let Some(debt) = self.debt().filter(|_| self.said_any(&pays)) else {
+            return Vec::new();
+        };
+        let percents = self.own.iter().flat_map(|s| &s.figures).filter_map(|f| match f.what {
+            Stated::Percent(h) if (1..10_000).contains(&h) => {
+                debt.checked_mul(h).and_then(|c| c.divided_by(10_000))
+            }
+            _ => None,
+        });
+        let mut out: Vec<Cents> = percents.collect();
+        let words = [("third", 3), ("tercio", 3), ("tercera", 3), ("quarter", 4), ("cuarta", 4)];
+        for (word, by) in words {
+            if self.said_any(&[word]) {
+                out.extend(debt.divided_by(by));
+                out.extend(debt.divided_by_ceil(by));
+            }
+        }
+        out
+    }
+
+    /// Weeks or payments the tenant counts.
+    pub fn counts(&self) -> Vec<i64> {
+        let all = self.own.iter().flat_map(|s| &s.figures);
+        all.filter_map(super::vouched::weeks).collect()
+    }
+
+    /// Whether an open text asks what it comes to in lengths it names: "how much for 8 or 10 weeks".
+    pub fn asks_lengths(&self) -> bool {
+        self.asked.iter().any(|s| {
+            !s.figures.iter().any(|f| matches!(f.what, Stated::Money { marked: true, .. }))
+                && s.figures.iter().filter(|f| super::vouched::weeks(f).is_some()).count() > 0
+        }) && !self.promises
+    }
+
+    /// Whether an amount was named in the conversation before, by either side.
+    pub fn named_before(&self, amount: Cents) -> bool {
+        self.earlier.contains(&amount)
+    }
+
+    /// What payments may be meant to pay: the debt, what is left of it after single payments, and,
+    /// when the tenant speaks of two parts, its halves.
+    pub fn bases(&self) -> Vec<Cents> {
+        self.parts()
     }
 
     /// Whether the tenant used one of these folded words.
@@ -353,8 +420,7 @@ impl<'a> Grounds<'a> {
         let Some(debt) = self.debt() else {
             return Vec::new();
         };
-        let recurring = |amount: &Cents| self.offers.iter().any(|o| o.weekly == *amount);
-        let own: Vec<Cents> = self.single_amounts().filter(|a| !recurring(a)).collect();
+        let own = self.singles();
         let mut out = vec![debt];
         let mut all = debt;
         for amount in &own {
@@ -366,6 +432,19 @@ impl<'a> Grounds<'a> {
         }
         out
     }
+}
+
+/// Amounts of an earlier message; none of one that gives orders.
+fn amounts_in(text: &str, today: NaiveDate) -> Vec<Cents> {
+    let said = statements::read(text, today);
+    if said.named("orders").next().is_some() || looks_like_markup(text) {
+        return Vec::new();
+    }
+    let amount = |f: &statements::Statement| match f.what {
+        Stated::Money { amount, .. } => Some(amount),
+        _ => None,
+    };
+    said.figures.iter().filter_map(amount).collect()
 }
 
 /// Weeks, or payments, that a text counts.

@@ -1,5 +1,6 @@
 //! Percentages and fractions.
 
+use super::instalments::Sums;
 use super::{Draft, Finding, Grounds, UNGROUNDED};
 use crate::reading::plain_words;
 use crate::reading::statements::Stated;
@@ -25,7 +26,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let Stated::Percent(hundredths) = figure.what else {
             continue;
         };
-        if !known(figure.what) && !is_coverage(grounds, hundredths) {
+        if !known(figure.what) && !is_coverage(grounds, hundredths) && !is_share(draft, grounds, hundredths) {
             return Finding::failed(NAME, UNGROUNDED, "percentage", "a share that nobody stated");
         }
     }
@@ -80,13 +81,24 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 
 /// The reply names the half itself, which the amounts are checked for.
 fn is_half(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
-    let half = grounds.debt().and_then(|debt| debt.divided_by(2));
-    draft.said.figures.iter().any(|f| match f.what {
-        Stated::Money { amount, .. } => {
-            half == Some(amount) && grounds.own_amounts().any(|own| own == amount)
-        }
-        _ => false,
-    })
+    is_share(draft, grounds, 5000)
+}
+
+/// "That's 50% of it": an amount that the reply names, or the tenant, and that payments come to is so
+/// much of the debt. The amounts are checked for it.
+fn is_share(draft: &Draft<'_>, grounds: &Grounds<'_>, hundredths: i64) -> bool {
+    let Some(share) = grounds
+        .debt()
+        .and_then(|debt| debt.checked_mul(hundredths)?.divided_by(10_000))
+    else {
+        return false;
+    };
+    let named = |f: &crate::reading::statements::Statement| {
+        matches!(f.what, Stated::Money { amount, .. } if amount == share)
+    };
+    let own = grounds.own_amounts().any(|own| own == share);
+    draft.said.figures.iter().any(named) && (own || Sums::of(draft, grounds).paid.contains(&share))
+        || own
 }
 
 /// What part of the debt an offered plan covers.

@@ -1,6 +1,6 @@
 //! Promises: nothing beyond the plan rules, and no plan the tenant did not offer.
 
-use super::{Draft, Finding, Grounds, UNGROUNDED, refusal, stems};
+use super::{Draft, Finding, Grounds, UNGROUNDED, instalments, refusal, stems};
 use crate::reading::plain_words;
 
 const NAME: &str = "promises";
@@ -38,13 +38,13 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         .said
         .named("accepts")
         .filter(|p| !draft.said.questions.contains(&p.sentence))
-        .filter(|p| !refusal::is_refused(draft, &p.span))
+        .filter(|p| !refusal::is_refused(draft, &p.span) && !is_turned(draft, &p.span))
         // Whether a plan may be taken up depends on its figures, so the wording has to be clearer.
         .filter(|p| !(draft.odds < CLEARLY && draft.excuses(&p.span, grounds)))
         .map(|p| draft.words(&p.span))
         .collect();
     if !accepts.is_empty()
-        && let Some((code, why)) = wrongly_accepts(&accepts, grounds)
+        && let Some((code, why)) = wrongly_accepts(&accepts, draft, grounds)
     {
         return fail(code, why);
     }
@@ -58,6 +58,16 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         return fail("agrees", "agrees to a concession the tenant asks for");
     }
     Finding::passed(NAME)
+}
+
+/// "Starting on the 11th is fine, but $55 a week needs 13 weeks": what was agreed to is not the plan.
+fn is_turned(draft: &Draft<'_>, span: &std::ops::Range<usize>) -> bool {
+    let sentence = draft.said.sentences.iter().position(|s| s.contains(&span.start));
+    let Some(sentence) = sentence else { return false };
+    let end = draft.said.sentences.get(sentence).map_or(span.end, |s| s.end);
+    let after = plain_words(draft.reply.get(span.end..end).unwrap_or_default());
+    after.iter().take(2).any(|w| matches!(w.as_str(), "but" | "pero"))
+        && instalments::says_short_or_long(draft, sentence)
 }
 
 /// An offer that the rules do not admit is named, and nobody is asked to decide, nothing asked back
@@ -135,10 +145,15 @@ fn is_quoted_fact(
 
 fn wrongly_accepts(
     phrases: &[&str],
+    draft: &Draft<'_>,
     grounds: &Grounds<'_>,
 ) -> Option<(&'static str, &'static str)> {
     if grounds.gives_orders {
         return Some(("accepts", "agrees to what a text orders the model to say"));
+    }
+    if std::env::var("CHK").is_ok() { eprintln!("RST {} own {:?} bases {:?} counts {:?} offers {:?}", draft.reply, grounds.own_amounts().collect::<Vec<_>>(), grounds.bases(), grounds.counts(), grounds.offers); }
+    if instalments::restates(draft, grounds) {
+        return None;
     }
     if !grounds.offers.is_empty() {
         let good = grounds.offers.iter().all(|offer| grounds.admits(*offer));
@@ -190,10 +205,25 @@ fn asks_concession(grounds: &Grounds<'_>) -> bool {
     })
 }
 
+/// "$550 this Friday and the other $550 next Friday", when the tenant asks for two parts.
+fn pays_in_halves(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    use crate::reading::statements::Stated;
+    let half = grounds.debt().and_then(|debt| debt.divided_by(2));
+    let halves = draft.said.figures.iter().filter(|f| match f.what {
+        Stated::Money { amount, .. } => half == Some(amount),
+        _ => false,
+    });
+    grounds.halves() && halves.count() == 2
+}
+
 /// "Sure!" to "can you waive it": without a promise word of its own.
 fn affirms_concession(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
     let affirms: Vec<_> = draft.said.named("affirms").collect();
     if affirms.is_empty() || !asks_concession(grounds) && !grounds.gives_orders {
+        return false;
+    }
+    // "Deal: $91 a week, 12 weeks": what was asked for is a plan that pays it all.
+    if !grounds.gives_orders && (instalments::restates(draft, grounds) || pays_in_halves(draft, grounds)) {
         return false;
     }
     let words = plain_words(draft.reply);

@@ -55,6 +55,16 @@ const PAIRS: &[(&str, &str)] = &[
     ("no", "tenemos"),
     ("no", "cuento"),
     ("no", "contamos"),
+    ("menos", "de"),
+    ("no", "alcanza"),
+    ("no", "basta"),
+    ("no", "cubre"),
+    ("dont", "know"),
+    ("not", "enough"),
+    ("doesnt", "cover"),
+    ("wouldnt", "cover"),
+    ("less", "than"),
+    ("below", "what"),
 ];
 /// Who else decides.
 const DECIDERS: &[&str] = &[
@@ -117,7 +127,13 @@ pub(super) fn is_refused(draft: &Draft<'_>, span: &Range<usize>) -> bool {
     };
     // "I can't wait to give you a discount"
     let eager = beside("cant", "wait") || beside("cannot", "wait");
-    let pair = PAIRS.iter().any(|(a, b)| beside(a, b));
+    // "No le puedo prometer", "eso no lo podemos".
+    let apart = words.windows(3).any(|w| {
+        w[0] == "no"
+            && matches!(w[1].as_str(), "le" | "lo" | "la" | "les" | "los" | "se" | "te" | "selo")
+            && matches!(w[2].as_str(), "puedo" | "podemos" | "puede" | "prometo" | "pueden")
+    });
+    let pair = apart || PAIRS.iter().any(|(a, b)| beside(a, b));
     (has(REFUSING) || pair) && !eager || has(DECIDERS) && has(ASKED) && !decided(&words)
 }
 

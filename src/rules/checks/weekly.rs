@@ -1,9 +1,10 @@
 //! Weekly amounts: offered, proposed or derived from a length, and nothing else.
 
 use super::vouched::{self, role};
-use super::{Draft, Grounds};
+use super::{Draft, Grounds, instalments};
 use crate::domain::Cents;
-use crate::reading::statements::{Stated, Statement};
+use crate::reading::plain_words;
+use crate::reading::statements::{Stated, Statement, Unity};
 
 /// The period right after or before an amount: payments in so many weeks.
 pub(super) fn period_beside(draft: &Draft<'_>, figure: &Statement) -> Option<(i64, i64)> {
@@ -72,14 +73,15 @@ pub(super) fn wrong_weekly(
             .checked_mul(period.0)
             .and_then(|total| total.divided_by(period.1))
             .unwrap_or_default();
-        let lengths = vouched::lengths_of(draft, figure);
+        let lengths = vouched::lengths_of(draft, grounds, figure);
         let finishes = lengths
             .iter()
-            .any(|n| vouched::is_pair(grounds, weekly, *n))
-            || vouched::finishes(draft, grounds, figure, amount);
+            .any(|n| vouched::is_pair(draft, grounds, weekly, *n))
+            || rhythm_finishes(draft, grounds, figure, amount, period);
         if !lengths.is_empty()
             && !finishes
-            && !shortfall_said(draft, figure, weekly, &lengths, grounds)
+            && !(lengths.contains(&i64::from(grounds.settings.plans.max_weeks))
+                && instalments::says_short(draft, figure.sentence))
             && lengths
                 .iter()
                 .any(|n| !grounds.own.iter().any(|s| counts(s, *n)))
@@ -88,6 +90,9 @@ pub(super) fn wrong_weekly(
         }
         return (!grounds.own.iter().any(same) && !converted)
             .then_some(("period", "an amount for a period that nobody offered"));
+    }
+    if grounds.debt() == Some(amount) && is_paid_weekly(draft, figure) {
+        return None;
     }
     if converts_wrongly(draft, figure) {
         return Some((
@@ -100,7 +105,12 @@ pub(super) fn wrong_weekly(
         return None;
     }
     let asks = draft.said.questions.contains(&figure.sentence);
-    let proposes = asks || role(draft, figure, "instead");
+    let admissible = grounds.offers.iter().any(|o| grounds.admits(*o));
+    let proposes = asks
+        || role(draft, figure, "instead")
+        || !admissible && !role(draft, figure, "attributed")
+        || grounds.own_amounts().any(|a| a == amount)
+        || grounds.asks_lengths();
     let halves = grounds.debt().is_some_and(|debt| {
         grounds.halves()
             && (debt.divided_by(2) == Some(amount) || debt.divided_by_ceil(2) == Some(amount))
@@ -119,31 +129,29 @@ pub(super) fn wrong_weekly(
     if !offered
         && !asks
         && demands(draft, figure)
-        && grounds.offers.iter().any(|o| grounds.admits(*o))
+        && admissible
     {
         return Some((
             "replaced",
             "asks for more than an offer that the rules admit",
         ));
     }
+    if comes_short_of_exact(draft, grounds, figure, amount) {
+        return Some(("exact", "payments that do not come to what they are said to"));
+    }
     if pairs_in_order(draft, grounds, figure) {
         return None;
     }
-    let lengths = vouched::lengths_of(draft, figure);
+    let lengths = vouched::lengths_of(draft, grounds, figure);
     // The length may be a limit in the same sentence ("for up to 12 weeks").
     let fine = if lengths.is_empty() {
         vouched::is_weekly(draft, grounds, amount)
+            || grounds.named_before(amount)
+            || grounds.gives_orders && (instalments::says_short(draft, figure.sentence) || instalments::says_limit(draft, grounds, figure.sentence)) && asked_for(grounds, amount)
     } else {
         lengths
             .iter()
-            .any(|n| vouched::is_pair(grounds, amount, *n))
-            || lengths
-                .iter()
-                .any(|n| vouched::is_all_but_last(draft, grounds, amount, *n))
-            || shortfall_said(draft, figure, amount, &lengths, grounds)
-            || lengths
-                .iter()
-                .all(|n| vouched::is_needed_but_long(draft, grounds, amount, *n))
+            .any(|n| instalments::fit(draft, grounds, figure.sentence, amount, *n).is_some())
     };
     (!fine).then_some((
         "weekly",
@@ -151,14 +159,28 @@ pub(super) fn wrong_weekly(
     ))
 }
 
+/// "Would it help to pay the $1,210 weekly?": in weekly payments, not so much each week.
+fn is_paid_weekly(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let definite = before.last().is_some_and(|w| matches!(w.as_str(), "the" | "los" | "your" | "sus"));
+    definite
+        && before
+            .iter()
+            .rev()
+            .take(4)
+            .any(|w| w.starts_with("pay") || w.starts_with("pag") || w.starts_with("clear") || w.starts_with("split") || w.starts_with("cubr"))
+}
+
 /// "We'd really need $150 a week".
 fn demands(draft: &Draft<'_>, figure: &Statement) -> bool {
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
     words.windows(2).any(|w| {
         matches!(w[0].as_str(), "we" | "wed" | "i" | "id" | "must" | "have")
-            && matches!(w[1].as_str(), "need" | "require" | "really" | "pay" | "to")
+            && matches!(w[1].as_str(), "need" | "require" | "really" | "pay")
     }) || words
+        .windows(3)
+        .any(|w| w[0] == "have" && w[1] == "to" && w[2] == "pay") || words
         .iter()
         .any(|w| w.starts_with("necesitamos") || w.starts_with("requerimos"))
 }
@@ -191,48 +213,59 @@ fn counts(said: &crate::reading::statements::Statements, n: i64) -> bool {
     said.figures.iter().any(|f| vouched::weeks(f) == Some(n))
 }
 
-/// "Over 12 weeks that would be $900, which is less than the $1,800 owed": said to be too little.
-fn shortfall_said(
+/// "5 payments of $55 and you're exactly done", of $265: covered, but not to the cent.
+fn comes_short_of_exact(
     draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
     figure: &Statement,
     amount: Cents,
-    lengths: &[i64],
-    grounds: &Grounds<'_>,
 ) -> bool {
-    let known = grounds.offers.iter().any(|o| o.weekly == amount);
-    let longest = i64::from(grounds.settings.plans.max_weeks);
-    let text = draft
-        .said
-        .sentences
-        .get(figure.sentence)
-        .and_then(|s| draft.reply.get(s.clone()))
-        .unwrap_or_default()
-        .to_lowercase();
-    let short = [
-        "less than",
-        "short",
-        "not cover",
-        "not be enough",
-        "n't cover",
-        "menos",
-        "no cubr",
-        "faltar",
-        "only",
-        "leaves",
-        "leaving",
-        "remain",
-        "quedan",
-        "faltan",
-    ];
-    let uncovered = text.contains("n't") && text.contains("cover")
-        || text.contains("no") && text.contains("cubr");
-    known && lengths.contains(&longest) && (uncovered || short.iter().any(|s| text.contains(s)))
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    let exact = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "exactly" | "justo" | "exacto" | "exactamente" | "justos"));
+    let bases = grounds.bases();
+    exact
+        && !instalments::adds_up(draft, grounds)
+        && vouched::lengths_of(draft, grounds, figure)
+            .iter()
+            .all(|n| amount.checked_mul(*n).is_none_or(|paid| !bases.contains(&paid)))
+}
+
+/// "$145 every two weeks would take 20 weeks": counted in weeks, or in payments.
+fn rhythm_finishes(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+    period: (i64, i64),
+) -> bool {
+    let counted = |n: i64, wanted: bool| {
+        draft.said.figures.iter().any(|f| {
+            f.sentence == figure.sentence
+                && vouched::weeks(f) == Some(n)
+                && matches!(f.what, Stated::Count { unit: Unity::Payment, .. }) == wanted
+        })
+    };
+    let bases = instalments::bases_for(draft, grounds, amount);
+    bases.iter().any(|base| {
+        grounds
+            .payments_needed(amount, *base)
+            .is_some_and(|n| counted(n, true) || counted(n * period.1 / period.0, false))
+    })
+}
+
+/// Whether the open texts name the amount, whatever they order.
+fn asked_for(grounds: &Grounds<'_>, amount: Cents) -> bool {
+    let names = |f: &Statement| matches!(f.what, Stated::Money { amount: own, .. } if own == amount);
+    grounds.asked.iter().any(|s| s.figures.iter().any(names))
 }
 
 /// "Toward the $1,600": what is to be paid off, not a payment.
 fn is_toward(draft: &Draft<'_>, figure: &Statement) -> bool {
     let before = draft.reply.get(..figure.span.start).unwrap_or_default();
-    let words = crate::reading::plain_words(before);
+    let words = plain_words(before);
     let near = words.iter().rev().take(3);
     near.clone().any(|w| {
         matches!(
@@ -251,7 +284,7 @@ pub(super) fn pairs_in_order(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &
             .iter()
             .filter(|f| f.sentence == figure.sentence)
     };
-    let lengths: Vec<i64> = inside().filter_map(vouched::weeks).collect();
+    let lengths: Vec<i64> = inside().filter_map(|f| vouched::count(draft, f)).collect();
     let balances = grounds.balances();
     let amounts: Vec<Cents> = inside()
         .filter_map(|f| match f.what {
@@ -259,6 +292,8 @@ pub(super) fn pairs_in_order(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &
             _ => None,
         })
         .collect();
-    let fits = |(amount, weeks): (&Cents, &i64)| vouched::is_pair(grounds, *amount, *weeks);
+    let fits = |(amount, weeks): (&Cents, &i64)| {
+        instalments::fit(draft, grounds, figure.sentence, *amount, *weeks).is_some()
+    };
     !lengths.is_empty() && lengths.len() == amounts.len() && amounts.iter().zip(&lengths).all(fits)
 }
