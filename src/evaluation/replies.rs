@@ -303,8 +303,8 @@ fn history(said: &[Said]) -> Vec<HistoryEntry> {
     (1..).zip(said).map(entry).collect()
 }
 
-/// Reads JSONL files, or every `.jsonl` file of a folder.
-pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
+/// The JSONL files among these, and of these folders, in order.
+pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -317,6 +317,12 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
     }
     files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
+    Ok(files)
+}
+
+/// Reads JSONL files, or every `.jsonl` file of a folder.
+pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
+    let files = files(paths)?;
     let mut records = Vec::new();
     for file in &files {
         records.extend(read_file(file)?);

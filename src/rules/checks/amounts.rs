@@ -18,7 +18,6 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             continue;
         };
         if let Some((code, why)) = wrong(draft, grounds, figure, amount, marked) {
-            if std::env::var("CHK").is_ok() { eprintln!("AMT {code} {:?} in {:?}", draft.words(&figure.span), draft.reply); }
             return Finding::failed(NAME, UNGROUNDED, code, why);
         }
     }

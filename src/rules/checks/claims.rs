@@ -81,7 +81,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     let claim = draft
         .said
         .named("claims")
-        .find(|p| p.reason == "arrived" || !draft.excuses(&p.span, grounds));
+        .find(|p| matches!(p.reason, "arrived" | "looked") || !draft.excuses(&p.span, grounds));
     if let Some(claim) = claim {
         let why = "says that something was paid, cleared, changed or sent";
         return Finding::failed(NAME, UNGROUNDED, claim.reason, why);

@@ -15,7 +15,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let Stated::Date { date, weekday, how } = figure.what else {
             continue;
         };
-        if is_ordinal(draft, figure) || is_name(draft, grounds, figure) {
+        if is_ordinal(draft, figure)
+            || super::vouched::counted_day(draft.reply, figure).is_some()
+            || is_name(draft, grounds, figure) {
             continue;
         }
         // "Friday, December 4": the weekday belongs to the date that follows.

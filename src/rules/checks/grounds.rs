@@ -366,7 +366,14 @@ impl<'a> Grounds<'a> {
     /// Weeks or payments the tenant counts.
     pub fn counts(&self) -> Vec<i64> {
         let all = self.own.iter().flat_map(|s| &s.figures);
-        all.filter_map(super::vouched::weeks).collect()
+        let mut counts: Vec<i64> = all.filter_map(super::vouched::weeks).collect();
+        if !self.gives_orders {
+            for (text, said) in self.texts.iter().zip(&self.asked) {
+                let days = said.figures.iter();
+                counts.extend(days.filter_map(|f| super::vouched::counted_day(text, f)));
+            }
+        }
+        counts
     }
 
     /// Whether an open text asks what it comes to in lengths it names: "how much for 8 or 10 weeks".

@@ -80,7 +80,20 @@ pub(super) fn weeks(figure: &Statement) -> Option<i64> {
 /// The count of weeks or payments; also of a bare number where weeks or payments are counted: "$110 for
 /// 8 weeks or $88 over 10".
 pub(super) fn count(draft: &Draft<'_>, figure: &Statement) -> Option<i64> {
-    weeks(figure).or_else(|| bare(draft, figure))
+    weeks(figure)
+        .or_else(|| bare(draft, figure))
+        .or_else(|| counted_day(draft.reply, figure))
+}
+
+/// "Después de 5 pagos": a count, though "after the 5th" is the nearer reading of its beginning.
+pub(super) fn counted_day(text: &str, figure: &Statement) -> Option<i64> {
+    let Stated::Date { .. } = figure.what else {
+        return None;
+    };
+    let last = plain_words(text.get(figure.span.clone())?).pop()?;
+    let next = plain_words(text.get(figure.span.end..)?).into_iter().next()?;
+    let counts = ["pago", "pagos", "payments", "payment", "abonos", "cuotas", "semanas", "weeks"];
+    counts.contains(&next.as_str()).then(|| last.parse().ok()).flatten()
 }
 
 fn bare(draft: &Draft<'_>, figure: &Statement) -> Option<i64> {

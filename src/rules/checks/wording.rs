@@ -21,7 +21,7 @@ const NAME: &str = "wording";
 
 /// Log odds above which a manager reads the reply first. Higher sends more wrong ones, lower blocks
 /// more good ones; found on files that were not learned from.
-const LIMIT: f64 = -0.8;
+const LIMIT: f64 = -0.5;
 static WEIGHTS: LazyLock<Weights> =
     LazyLock::new(|| Weights::parse(include_str!("wording/weights.txt")));
 
