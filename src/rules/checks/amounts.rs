@@ -79,7 +79,7 @@ fn wrong(
     if !attributed
         && grounds.debt() != Some(amount)
         && (!weekly && instalments::is_proven_payment(draft, grounds, figure, amount) && !is("left")
-            || instalments::is_proven_total(draft, grounds, figure, amount))
+            || !is("left") && instalments::is_proven_total(draft, grounds, figure, amount))
     {
         return None;
     }
@@ -87,7 +87,16 @@ fn wrong(
         return wrong_weekly(draft, grounds, figure, amount);
     }
     if is("minimum") {
-        let fine = amount == grounds.settings.plans.min_weekly
+        // "The smallest that covers the $900 in 12 weeks is $75"
+        let covering = draft.said.sentences.get(figure.sentence).is_some_and(|s| {
+            crate::reading::plain_words(draft.words(s))
+                .iter()
+                .any(|w| w.starts_with("cover") || w.starts_with("cubr"))
+        });
+        let lowest = covering
+            && (grounds.debt() == Some(amount)
+                || vouched::is_pair(draft, grounds, amount, i64::from(grounds.settings.plans.max_weeks)));
+        let fine = lowest || amount == grounds.settings.plans.min_weekly
             || vouched::is_weekly(draft, grounds, amount) && is("instead");
         return (!fine).then_some((
             "minimum",
@@ -115,7 +124,7 @@ fn wrong(
         accepted.extend(&sums.rest);
         accepted.extend(grounds.own_amounts());
     }
-    if is("after") {
+    if is("after") && !is("left") {
         known = true;
         accepted.extend(grounds.parts());
         accepted.extend(&sums.paid);
@@ -347,7 +356,6 @@ fn repeats_a_claim(draft: &Draft<'_>, figure: &Statement) -> bool {
                 | "balance"
                 | "es"
                 | "son"
-                | "si"
                 | "correcto"
                 | "debe"
                 | "saldo"
@@ -360,7 +368,11 @@ fn repeats_a_claim(draft: &Draft<'_>, figure: &Statement) -> bool {
         .iter()
         .any(|s| w.starts_with(s))
     });
-    !passed_on && words.iter().any(says)
+    // "Sí, $70", and no "si da $70".
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let text = draft.words(&sentence.unwrap_or_default()).to_lowercase();
+    let yes = text.starts_with("sí") || text.contains(" sí");
+    !passed_on && (yes || words.iter().any(says))
 }
 
 /// The tenant's own figure stands as a payment, not as what is owed: "It's $70" repeats a claim.

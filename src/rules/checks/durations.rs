@@ -189,6 +189,9 @@ fn is_known(
     if role(draft, figure, "maximum") && !role(draft, figure, "weekly") {
         return weeks == Some(longest);
     }
+    if let (Some(n), true) = (weeks, instalments::is_further(draft, figure)) {
+        return instalments::counts(draft, grounds, figure, n, unit);
+    }
     let same = |f: &Statement| f.what == figure.what;
     // "Your two payments", when the tenant named two days.
     let days = grounds.own.iter().map(|s| {

@@ -303,7 +303,9 @@ pub(super) fn counts(
         .chain(before)
         .filter(|a| *a >= grounds.settings.plans.min_weekly)
         .collect();
-    if amounts
+    let after = plain_words(draft.reply.get(figure.span.start..).unwrap_or_default());
+    let near = |list: &[&str]| after.iter().take(5).any(|w| list.contains(&w.as_str()));
+    if !is_further(draft, figure) && amounts
         .iter()
         .any(|a| n > 0 && fit(draft, grounds, figure.sentence, *a, n).is_some())
     {
@@ -315,8 +317,6 @@ pub(super) fn counts(
         .filter_map(|(a, base)| grounds.payments_needed(*a, base))
         .filter(|n| *n <= longest)
         .collect();
-    let after = plain_words(draft.reply.get(figure.span.start..).unwrap_or_default());
-    let near = |list: &[&str]| after.iter().take(5).any(|w| list.contains(&w.as_str()));
     let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
     let led = before.iter().rev().take(2).any(|w| {
         matches!(w.as_str(), "other" | "another" | "remaining" | "otros" | "otras" | "restantes" | "demas")
@@ -339,6 +339,16 @@ pub(super) fn counts(
     rest || differs
 }
 
+/// "4 more payments", "nueve semanas más": counts those that are left, not all.
+pub(super) fn is_further(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let after = plain_words(draft.reply.get(figure.span.start..).unwrap_or_default());
+    after
+        .iter()
+        .skip(1)
+        .take(2)
+        .any(|w| matches!(w.as_str(), "more" | "mas"))
+}
+
 /// Said to be paid again and again: with a rhythm, or with a length right beside it.
 pub(super) fn is_recurring(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
     let dated = draft.said.figures.iter().any(|f| {
@@ -358,9 +368,18 @@ pub(super) fn is_proven_payment(
     amount: Cents,
 ) -> bool {
     let lengths = vouched::lengths_of(draft, grounds, figure);
-    lengths
-        .iter()
-        .any(|n| fit(draft, grounds, figure.sentence, amount, *n).is_some())
+    let fits = |n: &i64| fit(draft, grounds, figure.sentence, amount, *n).is_some();
+    // "At $110 that's 5 more payments"
+    let further = |f: &Statement| {
+        f.sentence == figure.sentence
+            && is_further(draft, f)
+            && vouched::count(draft, f).is_some_and(|n| {
+                lengths.contains(&n) && counts(draft, grounds, f, n, Unity::Payment)
+            })
+    };
+    lengths.iter().any(fits)
+        || may_be_named(draft, grounds, figure.sentence, amount)
+            && draft.said.figures.iter().any(further)
 }
 
 /// Whether a figure is what so many payments of another amount in the same or the sentence before come
@@ -429,7 +448,12 @@ pub(super) fn restates(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
             lengths.iter().any(|n| {
                 let theirs = grounds.own_amounts().any(|own| own == amount)
                     || grounds.counts().contains(n);
+                let within = *n <= i64::from(grounds.settings.plans.max_weeks)
+                    && amount >= grounds.settings.plans.min_weekly;
+                let pays = |base: &Cents| grounds.payments_needed(amount, *base) <= Some(n + 1);
                 theirs
+                    && within
+                    && bases_for(draft, grounds, amount).iter().any(pays)
                     && matches!(
                         fit(draft, grounds, f.sentence, amount, *n),
                         Some(Fit::Finishes | Fit::AllButLast)

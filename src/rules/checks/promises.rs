@@ -116,7 +116,14 @@ fn takes_up_silently(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
         .iter()
         .any(|s| w.starts_with(s))
     });
-    inadmissible && named && !handed_on && !instalments::restates(draft, grounds) && draft.said.questions.is_empty()
+    // "After 4 weeks at $110, $545 would be left": an answer, nothing agreed to.
+    let sums = instalments::Sums::of(draft, grounds);
+    let tells_rest = draft.said.named("accepts").next().is_none()
+        && draft.said.figures.iter().any(|f| match f.what {
+            Stated::Money { amount, .. } => sums.rest.contains(&amount),
+            _ => false,
+        });
+    !tells_rest && inadmissible && named && !handed_on && !instalments::restates(draft, grounds) && draft.said.questions.is_empty()
 }
 
 /// "Once you know more about the refund": the one the tenant waits for, not one of ours.

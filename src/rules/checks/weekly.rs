@@ -94,6 +94,9 @@ pub(super) fn wrong_weekly(
     if grounds.debt() == Some(amount) && is_paid_weekly(draft, figure) {
         return None;
     }
+    if is_converted(draft, grounds, figure, amount) {
+        return None;
+    }
     if converts_wrongly(draft, figure) {
         return Some((
             "converted",
@@ -185,6 +188,29 @@ fn demands(draft: &Draft<'_>, figure: &Statement) -> bool {
         .any(|w| w.starts_with("necesitamos") || w.starts_with("requerimos"))
 }
 
+/// "$200 every other Friday is like $100 a week": the tenant's amount in weekly terms.
+fn is_converted(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> bool {
+    dateless(draft).windows(2).any(|pair| match pair {
+        [a, b] => match (a.what, b.what) {
+            (Stated::Money { amount: own, .. }, Stated::Period { payments, weeks }) => {
+                let weekly = own.checked_mul(payments).and_then(|c| c.divided_by(weeks));
+                a.sentence == figure.sentence
+                    && a.span != figure.span
+                    && weeks > payments
+                    && weekly == Some(amount)
+                    && grounds.own_amounts().any(|named| named == own)
+            }
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
 /// "$150 every two weeks is $100 a week".
 fn converts_wrongly(draft: &Draft<'_>, figure: &Statement) -> bool {
     draft.said.named("equals").any(|p| {
@@ -192,7 +218,14 @@ fn converts_wrongly(draft: &Draft<'_>, figure: &Statement) -> bool {
         if !inside(&figure) {
             return false;
         }
-        let figures: Vec<&Statement> = draft.said.figures.iter().filter(inside).collect();
+        // "Every other Friday" is a day and a rhythm: the rhythm counts.
+        let figures: Vec<&Statement> = draft
+            .said
+            .figures
+            .iter()
+            .filter(inside)
+            .filter(|f| !matches!(f.what, Stated::Date { .. }))
+            .collect();
         let weekly: Vec<Cents> = figures
             .windows(2)
             .filter_map(|pair| match pair {
@@ -296,4 +329,10 @@ pub(super) fn pairs_in_order(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &
         instalments::fit(draft, grounds, figure.sentence, *amount, *weeks).is_some()
     };
     !lengths.is_empty() && lengths.len() == amounts.len() && amounts.iter().zip(&lengths).all(fits)
+}
+
+/// The figures without days: "every other Friday" is a day and a rhythm, and the rhythm counts.
+fn dateless<'d>(draft: &'d Draft<'_>) -> Vec<&'d Statement> {
+    let day = |f: &&Statement| matches!(f.what, Stated::Date { .. });
+    draft.said.figures.iter().filter(|f| !day(f)).collect()
 }
