@@ -91,6 +91,9 @@ enum Command {
         /// The table to write.
         #[arg(long, default_value = "src/rules/checks/wording/weights.txt")]
         table: std::path::PathBuf,
+        /// Writes nothing and prints what the table makes of each file when it learns from the others.
+        #[arg(long)]
+        leave_one_out: bool,
         /// JSONL files, or folders of them.
         #[arg(required = true)]
         files: Vec<std::path::PathBuf>,
@@ -164,7 +167,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export { what, verify: true } => return commands::verify(what),
         Command::Doctor => return orchestrator::ops::doctor::run(&Env::of_process()).await,
         Command::ContactHours => return contact_hours(&Env::of_process()),
-        Command::Learn { table, files } => {
+        Command::Learn {
+            files,
+            leave_one_out: true,
+            ..
+        } => {
+            return orchestrator::evaluation::learning::report_leave_one_out(files);
+        }
+        Command::Learn { table, files, .. } => {
             return orchestrator::evaluation::learning::learn(files, table);
         }
         Command::Evaluate {

@@ -18,7 +18,7 @@ const ROUNDS: u32 = 8;
 const STEP: f64 = 0.5;
 const DECAY: f64 = 1e-3;
 /// Limits that [`leave_one_out`] tries.
-const LIMITS: &[f64] = &[-2.0, -1.5, -1.0, -0.8, -0.5, 0.0, 0.5];
+const LIMITS: &[f64] = &[-1.5, -1.0, -0.5, 0.0, 0.5];
 
 /// Checks that judge figures, form or language and not wording.
 const NOT_WORDING: &[&str] = &[
@@ -142,8 +142,18 @@ fn fit<'a>(examples: &[&'a Example]) -> (f64, Vec<&'a str>, Vec<f64>) {
     (base, names, weights)
 }
 
+/// Prints [`leave_one_out`].
+///
+/// # Errors
+/// Files that cannot be read.
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+pub fn report_leave_one_out(files: &[PathBuf]) -> anyhow::Result<()> {
+    print!("{}", leave_one_out(files)?);
+    Ok(())
+}
+
 /// What the table makes of each file when it learned from the others: for several limits the right
-/// replies above it and the wrong ones below. The written examples stay: some were written after
+/// replies above it and the wrong ones below that no other check stops. The written examples stay: some were written after
 /// reading the misses of a file, so the figures flatter a little.
 ///
 /// # Errors
@@ -153,11 +163,17 @@ pub fn leave_one_out(files: &[PathBuf]) -> anyhow::Result<String> {
     let mut read = Vec::new();
     for file in replies::files(files)? {
         let records = replies::read(std::slice::from_ref(&file))?;
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let examples: Vec<Example> = records.iter().filter_map(example).collect();
         read.push((name, examples));
     }
-    let mut text = String::from("file, then for each limit right ones above it / wrong ones below it\n");
+    let mut text = String::from(
+        "file, right, wrong; for each limit right ones above it / wrong ones below it, left to no other check\n",
+    );
     let mut total = vec![(0, 0); LIMITS.len()];
     let (mut right, mut wrong) = (0, 0);
     for (at, (name, own)) in read.iter().enumerate() {
@@ -165,16 +181,27 @@ pub fn leave_one_out(files: &[PathBuf]) -> anyhow::Result<String> {
         let mut examples: Vec<&Example> = written.iter().collect();
         examples.extend(others.flat_map(|(_, (_, examples))| examples));
         let (base, names, weights) = fit(&examples);
-        let of = names.iter().zip(&weights).map(|(n, w)| ((*n).to_owned(), *w)).collect();
+        let of = names
+            .iter()
+            .zip(&weights)
+            .map(|(n, w)| ((*n).to_owned(), *w))
+            .collect();
         let table = Weights::new(base, of);
         right += own.iter().filter(|e| !e.wrong).count();
         wrong += own.iter().filter(|e| e.wrong).count();
-        write!(text, "{name:>14} {:>4} {:>4} ", own.iter().filter(|e| !e.wrong).count(), own.iter().filter(|e| e.wrong).count())?;
+        write!(
+            text,
+            "{name:>14} {:>4} {:>4} ",
+            own.iter().filter(|e| !e.wrong).count(),
+            own.iter().filter(|e| e.wrong).count()
+        )?;
         let odds: Vec<f64> = own.iter().map(|e| table.score(&e.features)).collect();
         for (limit, sum) in LIMITS.iter().zip(&mut total) {
             let rows = || own.iter().zip(&odds);
             let above = rows().filter(|(e, odds)| !e.wrong && *odds > limit).count();
-            let below = rows().filter(|(e, odds)| e.wrong && *odds <= limit).count();
+            let below = rows()
+                .filter(|(e, odds)| e.wrong && !e.stopped && *odds <= limit)
+                .count();
             sum.0 += above;
             sum.1 += below;
             write!(text, " {limit:>5}: {above}/{below}")?;

@@ -7,6 +7,7 @@
 //! what the model gave it.
 
 mod amounts;
+mod balances;
 mod claims;
 mod control;
 mod dates;
@@ -20,16 +21,19 @@ mod instalments;
 mod language;
 mod length;
 mod links;
+mod mentions;
 mod names;
 mod orders;
 mod percentages;
 mod person;
 mod phones;
 mod placeholders;
+mod plan_days;
 mod promises;
 mod refusal;
 mod secrets;
 mod segments;
+mod shortfalls;
 mod stems;
 mod subsidy;
 mod third_parties;

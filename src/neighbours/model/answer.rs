@@ -324,6 +324,9 @@ mod tests {
             read(r#"{"reply":"Ok.\nescalate: manual\nBye","confidence":0.9}"#).expect("usable");
         assert_eq!(answer.reply, "Ok.\nBye");
         assert!(answer.escalation.is_some());
-        assert_eq!(answer.rating, None, "what is left of it is read by a person first");
+        assert_eq!(
+            answer.rating, None,
+            "what is left of it is read by a person first"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Amounts: each figure of money is compared with the fact it stands for.
 
 use super::instalments::{self, Sums};
+use super::mentions;
 use super::vouched::{self, role};
 use super::weekly::{pairs_in_order, period_beside, wrong_weekly};
 use super::{Draft, Finding, Grounds, UNGROUNDED};
@@ -49,16 +50,16 @@ fn wrong(
 ) -> Option<(&'static str, &'static str)> {
     let is = |name| role(draft, figure, name);
     if !marked
-        && (quotes_address(draft, grounds, figure)
+        && (mentions::quotes_address(draft, grounds, figure)
             || super::figures::multiplies(draft, grounds, figure))
     {
         return None;
     }
     if super::figures::is_product(draft, grounds, figure, amount)
-        || !marked && is_own_day(draft, grounds, figure)
+        || !marked && mentions::is_own_day(draft, grounds, figure)
         || vouched::count(draft, figure)
             .is_some_and(|n| instalments::counts(draft, grounds, figure, n, Unity::Week))
-        || is_contrast(draft, figure) && grounds.named_before(amount)
+        || mentions::is_contrast(draft, figure) && grounds.named_before(amount)
     {
         return None;
     }
@@ -73,13 +74,18 @@ fn wrong(
     let covers_all = is("covered") && grounds.debt() == Some(amount);
     let weekly = (is("weekly") && !is("left") || period_beside(draft, figure).is_some())
         && !as_of_today
-        && !covers_all;
+        && !covers_all
+        && !mentions::is_spread(draft, grounds, figure, amount);
     // Proved by the length beside it, or by the payments it adds up, wherever else it may stand.
     let attributed = is("attributed") || is("owed");
     if !attributed
         && grounds.debt() != Some(amount)
-        && (!weekly && instalments::is_proven_payment(draft, grounds, figure, amount) && !is("left")
-            || !is("left") && instalments::is_proven_total(draft, grounds, figure, amount))
+        && (!weekly
+            && instalments::is_proven_payment(draft, grounds, figure, amount)
+            && !is("left")
+            || !is("left")
+                && (!is("covered") || super::shortfalls::says_short(draft, figure.sentence))
+                && instalments::is_proven_total(draft, grounds, figure, amount))
     {
         return None;
     }
@@ -95,8 +101,14 @@ fn wrong(
         });
         let lowest = covering
             && (grounds.debt() == Some(amount)
-                || vouched::is_pair(draft, grounds, amount, i64::from(grounds.settings.plans.max_weeks)));
-        let fine = lowest || amount == grounds.settings.plans.min_weekly
+                || vouched::is_pair(
+                    draft,
+                    grounds,
+                    amount,
+                    i64::from(grounds.settings.plans.max_weeks),
+                ));
+        let fine = lowest
+            || amount == grounds.settings.plans.min_weekly
             || vouched::is_weekly(draft, grounds, amount) && is("instead");
         return (!fine).then_some((
             "minimum",
@@ -114,7 +126,7 @@ fn wrong(
         known = true;
         accepted.extend(grounds.parts());
         accepted.extend(&sums.rest);
-        if instalments::says_short(draft, figure.sentence) {
+        if super::shortfalls::says_short(draft, figure.sentence) {
             accepted.extend(&sums.paid);
         }
     }
@@ -175,11 +187,11 @@ fn wrong(
         // "When do you expect to send the $990.25?"
         let asks = draft.said.questions.contains(&figure.sentence);
         let nothing_named = grounds.own_amounts().next().is_none();
-        if whole(grounds) || asks || grounds.promises && nothing_named {
+        if mentions::whole(grounds) || asks || grounds.promises && nothing_named {
             accepted.extend(grounds.parts());
         }
     }
-    if is_misdated(draft, grounds, figure, amount) {
+    if mentions::is_misdated(draft, grounds, figure, amount) {
         return Some((
             "dated",
             "an amount on a day for which the tenant named another one",
@@ -212,8 +224,9 @@ fn wrong(
         || asked_about
         || grounds.parts().contains(&amount)
         || grounds.own_amounts().any(|own| own == amount)
-            && (is_payment(draft, figure) || !repeats_a_claim(draft, figure))
-        || vouched::is_weekly(draft, grounds, amount)
+            && (mentions::is_payment(draft, figure) || !mentions::repeats_a_claim(draft, figure))
+        || !mentions::is_dated(draft, figure)
+            && vouched::is_weekly(draft, grounds, amount)
             && vouched::lengths_of(draft, grounds, figure).is_empty()
         || instalments::is_proven_payment(draft, grounds, figure, amount)
         || sums.has(amount) && !grounds.own_amounts().any(|own| own == amount)
@@ -227,42 +240,6 @@ fn wrong(
         "unknown",
         "an amount that nobody stated and nothing adds up to",
     ))
-}
-
-/// "The 24th", as the tenant has it: a day, not dollars.
-fn is_own_day(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
-    let day = draft.words(&figure.span);
-    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
-    let led = crate::reading::plain_words(before)
-        .pop()
-        .is_some_and(|w| matches!(w.as_str(), "el" | "del" | "the" | "al" | "dia"));
-    led && day.parse().is_ok_and(|n: u32| n <= 31) && grounds.own_words.contains(day)
-}
-
-/// "Instead of $120", "going from $54": named to say that it is left.
-fn is_contrast(draft: &Draft<'_>, figure: &Statement) -> bool {
-    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
-    let words = crate::reading::plain_words(before);
-    match words.as_slice() {
-        [.., a, b, c] => {
-            b == "instead" && c == "of"
-                || b == "rather" && c == "than"
-                || a == "en" && (b == "vez" || b == "lugar") && c == "de"
-                || c == "from" && (b == "going" || b == "down" || b == "change")
-        }
-        [a, b] => a == "instead" && b == "of",
-        _ => false,
-    }
-}
-
-/// "22 Pearl Street": a number and the word after it, as the company's facts have them.
-fn quotes_address(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
-    let said =
-        crate::reading::plain_words(draft.reply.get(figure.span.start..).unwrap_or_default());
-    let facts = grounds.settings.company_facts.as_deref();
-    let facts = crate::reading::plain_words(facts.unwrap_or_default());
-    said.get(..2)
-        .is_some_and(|pair| facts.windows(2).any(|two| two == pair))
 }
 
 /// "Each payment would be $107.50."
@@ -334,189 +311,4 @@ fn clears_to_zero(draft: &Draft<'_>) -> bool {
         rest = rest.get(at + 2..).unwrap_or_default();
     }
     false
-}
-
-/// "It's $70", "Yes, $70": says that the tenant's figure is the right one.
-fn repeats_a_claim(draft: &Draft<'_>, figure: &Statement) -> bool {
-    let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
-    let says = |w: &String| {
-        matches!(
-            w.as_str(),
-            "its"
-                | "is"
-                | "thats"
-                | "yes"
-                | "right"
-                | "correct"
-                | "are"
-                | "was"
-                | "only"
-                | "owe"
-                | "balance"
-                | "es"
-                | "son"
-                | "correcto"
-                | "debe"
-                | "saldo"
-        )
-    };
-    let passed_on = words.iter().any(|w| {
-        [
-            "ask", "check", "look", "team", "manager", "pas", "pid", "equipo", "encargad", "revis",
-        ]
-        .iter()
-        .any(|s| w.starts_with(s))
-    });
-    // "Sí, $70", and no "si da $70".
-    let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let text = draft.words(&sentence.unwrap_or_default()).to_lowercase();
-    let yes = text.starts_with("sí") || text.contains(" sí");
-    !passed_on && (yes || words.iter().any(says))
-}
-
-/// The tenant's own figure stands as a payment, not as what is owed: "It's $70" repeats a claim.
-fn is_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
-    let sentence = draft
-        .said
-        .sentences
-        .get(figure.sentence)
-        .cloned()
-        .unwrap_or_default();
-    let stems = [
-        "pay",
-        "paid",
-        "note",
-        "send",
-        "sent",
-        "plan",
-        "offer",
-        "start",
-        "begin",
-        "week",
-        "month",
-        "day",
-        "by",
-        "on",
-        "for",
-        "plus",
-        "and",
-        "with",
-        "now",
-        "first",
-        "receive",
-        "expect",
-        "thank",
-        "instead",
-        "amount",
-        "pag",
-        "anot",
-        "esper",
-        "deposit",
-        "abon",
-        "propuesta",
-        "ofrec",
-        "empez",
-        "seman",
-        "dia",
-        "el",
-        "con",
-        "mas",
-        "hoy",
-        "primer",
-        "manana",
-        "gracias",
-        "cantidad",
-        "today",
-        "tomorrow",
-        "could",
-        "would",
-        "put",
-        "leav",
-        "after",
-        "despues",
-        "qued",
-        "once",
-        "left",
-        "remain",
-    ];
-    let dated =
-        |f: &Statement| f.sentence == figure.sentence && matches!(f.what, Stated::Date { .. });
-    draft.said.figures.iter().any(dated)
-        || crate::reading::plain_words(draft.words(&sentence))
-            .iter()
-            .any(|w| {
-                stems.iter().any(|s| {
-                    if s.len() <= 3 {
-                        w == s
-                    } else {
-                        w.starts_with(s)
-                    }
-                })
-            })
-}
-
-/// "$500 now and $500 next Friday", when the tenant said 550 for Friday.
-fn is_misdated(
-    draft: &Draft<'_>,
-    grounds: &Grounds<'_>,
-    figure: &Statement,
-    amount: Cents,
-) -> bool {
-    let Some(day) = day_after(&draft.said, figure) else {
-        return false;
-    };
-    let mut same_day = grounds.own.iter().flat_map(|said| {
-        said.figures.iter().filter_map(move |f| match f.what {
-            Stated::Money { amount, .. } => {
-                day_after(said, f).filter(|d| *d == day).map(|_| amount)
-            }
-            _ => None,
-        })
-    });
-    let first = same_day.next();
-    first.is_some_and(|own| own != amount)
-        && !same_day.any(|own| own == amount)
-        && grounds.own_amounts().any(|own| own == amount)
-}
-
-/// The date that follows an amount before the next amount.
-fn day_after(
-    said: &crate::reading::statements::Statements,
-    figure: &Statement,
-) -> Option<chrono::NaiveDate> {
-    said.figures
-        .iter()
-        .filter(|f| f.sentence == figure.sentence && f.span.start >= figure.span.end)
-        .take_while(|f| !matches!(f.what, Stated::Money { .. }))
-        .find_map(|f| match f.what {
-            Stated::Date { date, .. } => date,
-            _ => None,
-        })
-}
-
-/// Whether the tenant speaks of all of it, or of the rest.
-fn whole(grounds: &Grounds<'_>) -> bool {
-    grounds.said_any(&[
-        "whole",
-        "all",
-        "full",
-        "everything",
-        "rest",
-        "remaining",
-        "balance",
-        "todo",
-        "toda",
-        "completo",
-        "resto",
-        "restante",
-        "total",
-        "saldo",
-        "half",
-        "mitad",
-        "yes",
-        "si",
-        "it",
-        "clear",
-    ])
 }

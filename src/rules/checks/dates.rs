@@ -1,9 +1,9 @@
 //! Dates: days the tenant named, instalments of a plan with a start, and weekdays that fit.
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::vouched::role;
-use super::{Draft, Finding, Grounds, UNGROUNDED, days};
+use super::{Draft, Finding, Grounds, UNGROUNDED, days, plan_days};
 use crate::reading::plain_words;
 use crate::reading::statements::{Stated, Statement, Unity};
 
@@ -17,7 +17,8 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         };
         if is_ordinal(draft, figure)
             || super::vouched::counted_day(draft.reply, figure).is_some()
-            || is_name(draft, grounds, figure) {
+            || is_name(draft, grounds, figure)
+        {
             continue;
         }
         // "Friday, December 4": the weekday belongs to the date that follows.
@@ -47,11 +48,11 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         {
             return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
         }
-        if date.is_some_and(|d| is_late_start(draft, grounds, figure, d)) {
+        if date.is_some_and(|d| plan_days::is_late_start(draft, grounds, figure, d)) {
             let why = "a plan that starts later than the plan rules admit";
             return Finding::failed(NAME, UNGROUNDED, "start", why);
         }
-        if date.is_some_and(|d| is_other_instalment(draft, grounds, figure, d)) {
+        if date.is_some_and(|d| plan_days::is_other_instalment(draft, grounds, figure, d)) {
             let why = "the first or last payment on another day";
             return Finding::failed(NAME, UNGROUNDED, "instalment", why);
         }
@@ -107,7 +108,7 @@ fn is_name(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool
     !words.is_empty() && words.iter().all(|w| name.contains(w))
 }
 
-fn has_digit(text: &str) -> bool {
+pub(super) fn has_digit(text: &str) -> bool {
     text.chars().any(|c| c.is_ascii_digit())
 }
 
@@ -133,9 +134,11 @@ fn is_known(
     }
     // "I can't agree to skipping until February": repeated from a text that gives orders, to refuse it.
     let asked = |f: &Statement| match f.what {
-        Stated::Date { date: own, weekday: day, .. } => {
-            date.is_some() && own == date || weekday.is_some() && day == weekday
-        }
+        Stated::Date {
+            date: own,
+            weekday: day,
+            ..
+        } => date.is_some() && own == date || weekday.is_some() && day == weekday,
         _ => false,
     };
     if super::refusal::is_refused(draft, &figure.span)
@@ -147,7 +150,7 @@ fn is_known(
     if due && is_demand(draft, grounds, figure) {
         return false;
     }
-    if how == "today" && !due && !is_first_payment(draft, figure) {
+    if how == "today" && !due && !plan_days::is_first_payment(draft, figure) {
         return true;
     }
     // "Would you like to start this week?" leaves the day to the tenant.
@@ -166,7 +169,7 @@ fn is_known(
     if asks && weekday.is_none() && vague {
         return true;
     }
-    if asks && date.is_some_and(|d| is_proposed_start(draft, grounds, figure, d)) {
+    if asks && date.is_some_and(|d| plan_days::is_proposed_start(draft, grounds, figure, d)) {
         return true;
     }
     // "Would Fridays work for you?" proposes a rhythm, no deadline.
@@ -235,10 +238,10 @@ fn is_known(
     if numbered {
         return own_dates.any(|(own, ..)| own.is_some() && own == date)
             || date.is_some_and(|d| {
-                is_instalment(grounds, d)
+                plan_days::is_instalment(grounds, d)
                     || is_after(grounds, d)
                     || is_next(grounds, d)
-                    || is_end(draft, grounds, figure, d)
+                    || plan_days::is_end(draft, grounds, figure, d)
             });
     }
     own_dates.any(|(own, own_weekday, own_how)| {
@@ -250,7 +253,7 @@ fn is_known(
                 && own_how == how
                 && (date == own
                     && (date.is_some() || words.iter().all(|w| grounds.own_words.contains(w))))
-    }) || date.is_some_and(|d| weekday.is_some() && is_instalment(grounds, d))
+    }) || date.is_some_and(|d| weekday.is_some() && plan_days::is_instalment(grounds, d))
 }
 
 /// "Let me know if you'd like to start this week": asks without a question mark.
@@ -277,16 +280,6 @@ fn leaves_open(draft: &Draft<'_>, figure: &Statement) -> bool {
     .any(|open| words.contains(open))
 }
 
-/// "The first payment is today"
-fn is_first_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
-    let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
-    words.windows(2).any(|w| {
-        matches!(w[0].as_str(), "first" | "primer")
-            && (w[1].starts_with("pay") || w[1].starts_with("pag") || w[1].starts_with("abon"))
-    })
-}
-
 /// "Full balance by Friday", when the tenant named the day for something smaller.
 fn is_demand(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
@@ -307,38 +300,6 @@ fn is_demand(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bo
     words.iter().any(|w| all.contains(&w.as_str()))
         && !grounds.said_any(&all)
         && !grounds.said_any(&["everything", "all", "rest", "balance", "resto", "saldo"])
-}
-
-/// "Could the first payment be this Friday?": asks for a start that the plan rules admit, as long as
-/// it is no deadline.
-fn is_proposed_start(
-    draft: &Draft<'_>,
-    grounds: &Grounds<'_>,
-    figure: &Statement,
-    date: NaiveDate,
-) -> bool {
-    let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
-    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
-    let days = (date - grounds.today).num_days();
-    (0..=i64::from(grounds.settings.plans.max_start_days)).contains(&days)
-        && (!has_digit(draft.words(&figure.span)) || !starts_payment(draft, figure))
-        && has(&[
-            "start", "begin", "first", "empez", "empiec", "comenz", "comienc", "inici", "primer",
-        ])
-        && !has(&[
-            "due", "by", "before", "antes", "deadline", "later", "tardar", "must", "debe",
-        ])
-}
-
-/// "Start with $100 on January 5": an amount for a day that nobody named.
-fn starts_payment(draft: &Draft<'_>, figure: &Statement) -> bool {
-    draft.said.figures.iter().any(|f| {
-        f.sentence == figure.sentence
-            && matches!(f.what, Stated::Money { .. })
-            && f.span.end <= figure.span.start
-            && figure.span.start - f.span.end < 5
-    })
 }
 
 /// "Friday, February 20", when the tenant said "not this Friday, the next one".
@@ -389,145 +350,6 @@ fn is_after(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
             .iter()
             .zip(&grounds.asked)
             .any(|(text, said)| said.figures.iter().any(|f| named(text, f)))
-}
-
-/// "$125 a week starting in February", when a plan has to start within 30 days.
-fn is_late_start(
-    draft: &Draft<'_>,
-    grounds: &Grounds<'_>,
-    figure: &Statement,
-    date: NaiveDate,
-) -> bool {
-    let days = (date - grounds.today).num_days();
-    let before = plain_words(draft.reply.get(..figure.span.end).unwrap_or_default());
-    let starts = before.iter().rev().take(5).any(|w| {
-        ["start", "begin", "empez", "empiec", "comenz", "comienc", "inici", "partir", "arranc"]
-            .iter()
-            .any(|s| w.starts_with(s))
-    });
-    let sentence = draft.said.sentences.get(figure.sentence).cloned();
-    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
-    let declined = words.iter().any(|w| {
-        matches!(
-            w.as_str(),
-            "not" | "no" | "cant" | "cannot" | "isnt" | "too" | "far" | "later" | "unable" | "wont"
-                | "muy" | "tarde" | "lejos" | "past" | "beyond" | "sooner" | "before" | "antes"
-                | "within" | "wouldnt" | "demasiado" | "doesnt"
-        )
-    });
-    days > i64::from(grounds.settings.plans.max_start_days) && starts && !declined
-}
-
-/// "From September 11 through November 27", when the tenant named the first day only.
-fn is_end(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement, date: NaiveDate) -> bool {
-    let begins = grounds.said_any(&[
-        "start",
-        "starting",
-        "begin",
-        "beginning",
-        "empezar",
-        "empiezo",
-        "comenzar",
-        "comienzo",
-        "from",
-        "desde",
-    ]);
-    let before = plain_words(draft.reply.get(..figure.span.end).unwrap_or_default());
-    let ends = before.iter().rev().take(8).any(|w| {
-        matches!(
-            w.as_str(),
-            "through"
-                | "take"
-                | "until"
-                | "last"
-                | "final"
-                | "finish"
-                | "end"
-                | "ending"
-                | "hasta"
-                | "ultimo"
-        )
-    });
-    let weeks = u64::from(grounds.settings.plans.max_weeks);
-    begins
-        && ends
-        && grounds
-            .asked
-            .iter()
-            .flat_map(|s| &s.figures)
-            .any(|f| match f.what {
-                Stated::Date {
-                    date: Some(start), ..
-                } => (1..weeks).any(|n| start.checked_add_days(Days::new(7 * n)) == Some(date)),
-                _ => false,
-            })
-}
-
-/// A day of a plan whose start is known.
-fn is_instalment(grounds: &Grounds<'_>, date: NaiveDate) -> bool {
-    grounds.offers.iter().any(|offer| {
-        let weeks = u64::from(offer.weeks.unwrap_or(grounds.settings.plans.max_weeks));
-        offer.start.is_some_and(|start| {
-            (0..weeks).any(|n| start.checked_add_days(Days::new(7 * n)) == Some(date))
-        })
-    })
-}
-
-/// "The first payment would be on September 14", when the tenant starts on the 7th.
-fn is_other_instalment(
-    draft: &Draft<'_>,
-    grounds: &Grounds<'_>,
-    figure: &Statement,
-    date: NaiveDate,
-) -> bool {
-    let sentence = draft
-        .said
-        .sentences
-        .get(figure.sentence)
-        .cloned()
-        .unwrap_or_default();
-    let before = draft
-        .reply
-        .get(sentence.start..figure.span.start)
-        .unwrap_or_default();
-    let words = plain_words(before);
-    let says = |stems: &[&str]| {
-        words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)))
-            && words
-                .iter()
-                .any(|w| w.starts_with("pay") || w.starts_with("pag") || w.starts_with("abon"))
-    };
-    let over = words.iter().any(|w| {
-        ["finish", "done", "end", "complete", "termin", "acab"]
-            .iter()
-            .any(|s| w.starts_with(s))
-    });
-    let starts: Vec<NaiveDate> = grounds.offers.iter().filter_map(|o| o.start).collect();
-    if starts.is_empty() || draft.said.questions.contains(&figure.sentence) {
-        return false;
-    }
-    let needed = |weekly| {
-        let n = grounds.payments_needed(weekly, grounds.debt()?)?;
-        u32::try_from(n).ok()
-    };
-    let last = |o: &super::Terms| {
-        let weeks = u64::from(o.weeks.or_else(|| needed(o.weekly))?);
-        o.start?
-            .checked_add_days(Days::new(7 * weeks.checked_sub(1)?))
-    };
-    let ends: Vec<NaiveDate> = grounds.offers.iter().filter_map(last).collect();
-    if says(&["last", "final", "ultim"]) || over {
-        return !ends.is_empty() && !ends.contains(&date);
-    }
-    // "$130 weekly starting December 18", when the tenant starts on the 11th.
-    let starting = words.iter().rev().take(4).any(|w| {
-        [
-            "start", "begin", "empez", "empiez", "comenz", "comienz", "partir", "inici",
-        ]
-        .iter()
-        .any(|s| w.starts_with(s))
-    });
-    (starting || says(&["first", "primer"])) && !starts.contains(&date)
 }
 
 /// "Have a great weekend": no day is meant.

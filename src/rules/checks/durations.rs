@@ -37,15 +37,33 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
     // "4 monthly payments" counts them and has a rhythm of its own.
     let rhythm = |w: &String| {
-        ["monthly", "mensual", "quincenal", "biweekly", "fortnightly", "daily", "diari", "yearly"]
-            .iter()
-            .any(|s| w.starts_with(s))
+        [
+            "monthly",
+            "mensual",
+            "quincenal",
+            "biweekly",
+            "fortnightly",
+            "daily",
+            "diari",
+            "yearly",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
     };
-    if matches!(figure.what, Stated::Count { unit: Unity::Payment, .. }) {
+    if matches!(
+        figure.what,
+        Stated::Count {
+            unit: Unity::Payment,
+            ..
+        }
+    ) {
         let words = crate::reading::plain_words(draft.words(&figure.span));
         return words.iter().any(rhythm)
             && !super::refusal::is_refused(draft, &figure.span)
-            && !words.iter().filter(|w| rhythm(w)).all(|w| grounds.own_words.contains(w));
+            && !words
+                .iter()
+                .filter(|w| rhythm(w))
+                .all(|w| grounds.own_words.contains(w));
     }
     let Stated::Period { payments, weeks } = figure.what else {
         return false;
@@ -74,7 +92,11 @@ fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statemen
         "cobra", "gana",
     ]);
     // "Entiendo lo de la quincena": the tenant's own rhythm, named without an amount.
-    let own = grounds.own.iter().flat_map(|s| &s.figures).any(|f| f.what == figure.what);
+    let own = grounds
+        .own
+        .iter()
+        .flat_map(|s| &s.figures)
+        .any(|f| f.what == figure.what);
     let open = draft.said.questions.contains(&figure.sentence)
         || own
         || handed_on
@@ -96,10 +118,16 @@ fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) ->
     };
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
     let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
-    let stems = ["cover", "cubr", "clear", "liquid", "caught", "termin", "salda", "finish"];
+    let stems = [
+        "cover", "cubr", "clear", "liquid", "caught", "termin", "salda", "finish",
+    ];
     let covers = words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
     let lengths = vouched::lengths_of(draft, grounds, figure);
-    if !covers || lengths.is_empty() || (instalments::says_short(draft, figure.sentence) || instalments::says_limit(draft, grounds, figure.sentence)) {
+    if !covers
+        || lengths.is_empty()
+        || (super::shortfalls::says_short(draft, figure.sentence)
+            || super::shortfalls::says_limit(draft, grounds, figure.sentence))
+    {
         return false;
     }
     let bases = grounds.bases();
@@ -126,14 +154,32 @@ fn is_start_limit(
 ) -> bool {
     // "That's too far out; it has to be within 30 days": the sentence before may name the start.
     let from = figure.sentence.saturating_sub(1);
-    let sentences = draft.said.sentences.iter().skip(from).take(figure.sentence + 1 - from);
+    let sentences = draft
+        .said
+        .sentences
+        .iter()
+        .skip(from)
+        .take(figure.sentence + 1 - from);
     let words: Vec<String> = sentences
         .flat_map(|s| crate::reading::plain_words(draft.words(s)))
         .collect();
     let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
     hundredths == i64::from(grounds.settings.plans.max_start_days) * 100
-        && has(&["start", "begin", "first", "empe", "empie", "comen", "comien", "inici", "primer", "arran"])
-        && has(&["within", "next", "dentro", "proxim", "siguiente", "in", "en", "than", "mas"])
+        && has(&[
+            "start", "begin", "first", "empe", "empie", "comen", "comien", "inici", "primer",
+            "arran",
+        ])
+        && has(&[
+            "within",
+            "next",
+            "dentro",
+            "proxim",
+            "siguiente",
+            "in",
+            "en",
+            "than",
+            "mas",
+        ])
         && !has(&["pause", "wait", "extension", "extra", "prorrog", "esperar"])
 }
 
@@ -218,7 +264,12 @@ fn is_known(
         if weeks.is_some_and(|n| instalments::counts(draft, grounds, figure, n, unit)) {
             return true;
         }
-        return grounds.asked.iter().chain(&grounds.own).flat_map(|s| &s.figures).any(same)
+        return grounds
+            .asked
+            .iter()
+            .chain(&grounds.own)
+            .flat_map(|s| &s.figures)
+            .any(same)
             && (super::refusal::is_refused(draft, &figure.span)
                 || exceeds(draft.words(&sentence)));
     }

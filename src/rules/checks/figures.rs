@@ -118,12 +118,10 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
 
 /// "12 x $120": so many payments, when so many of that amount are a plan or pay the debt.
 pub(super) fn multiplies(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
-    times(draft)
-        .iter()
-        .any(|(count, amount, n)| {
-            *count == figure.span
-                && instalments::fit(draft, grounds, figure.sentence, *amount, *n).is_some()
-        })
+    times(draft).iter().any(|(count, amount, n)| {
+        *count == figure.span
+            && instalments::fit(draft, grounds, figure.sentence, *amount, *n).is_some()
+    })
 }
 
 /// "12 x $120 = $1,440": the product, and the factor that is an amount.
@@ -208,7 +206,9 @@ fn is_repeated(draft: &Draft<'_>, grounds: &Grounds<'_>, n: i64, figure: &Statem
         .chain(&grounds.counters)
         .map(|o| o.weekly);
     repeats
-        && weekly.into_iter().any(|weekly| instalments::fit(draft, grounds, figure.sentence, weekly, n).is_some())
+        && weekly
+            .into_iter()
+            .any(|weekly| instalments::fit(draft, grounds, figure.sentence, weekly, n).is_some())
 }
 
 /// "5 pm", when "5pm" was said.
@@ -257,9 +257,12 @@ fn is_small_count(draft: &Draft<'_>, figure: &Statement) -> bool {
     }
     // "Los dos", "the two", both of what was named.
     let both = n == 200
-        && before
-            .last()
-            .is_some_and(|w| matches!(w.as_str(), "los" | "las" | "the" | "these" | "esos" | "estos"));
+        && before.last().is_some_and(|w| {
+            matches!(
+                w.as_str(),
+                "los" | "las" | "the" | "these" | "esos" | "estos"
+            )
+        });
     both || (100..=1200).contains(&n)
         && matches!(
             next.as_str(),

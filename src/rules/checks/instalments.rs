@@ -2,6 +2,7 @@
 //! balance takes so many of them, the last one smaller. Whatever a reply counts or adds up about
 //! payments has to be one of these, worked out from an amount somebody may name.
 
+use super::shortfalls::{says_limit, says_longer, says_short};
 use super::vouched::{self, role};
 use super::{Draft, Grounds};
 use crate::domain::Cents;
@@ -31,6 +32,20 @@ pub(super) fn fit(
 ) -> Option<Fit> {
     if vouched::is_pair(draft, grounds, amount, payments) {
         return Some(Fit::Finishes);
+    }
+    // "5 payments of $90 and a last one of $55", of $505: any amount may be proposed that adds up.
+    let exact = |base: &Cents| {
+        let rest = amount
+            .checked_mul(payments)
+            .and_then(|paid| base.checked_sub(paid));
+        rest.is_some_and(|rest| rest > Cents::ZERO && rest < amount && names(draft, rest))
+    };
+    let proposed = amount >= grounds.settings.plans.min_weekly
+        && payments >= 1
+        && payments < i64::from(grounds.settings.plans.max_weeks)
+        && bases_for(draft, grounds, amount).iter().any(exact);
+    if proposed {
+        return Some(Fit::AllButLast);
     }
     if payments < 1 || !may_be_named(draft, grounds, sentence, amount) {
         return None;
@@ -70,7 +85,9 @@ pub(super) fn fit(
 pub(super) fn bases_for(draft: &Draft<'_>, grounds: &Grounds<'_>, amount: Cents) -> Vec<Cents> {
     let debt = grounds.debt();
     let visible = |base: &Cents| {
-        let before = debt.and_then(|d| d.checked_sub(*base)).filter(|first| *first != amount);
+        let before = debt
+            .and_then(|d| d.checked_sub(*base))
+            .filter(|first| *first != amount);
         names(draft, *base) && *base != amount || before.is_some_and(|first| names(draft, first))
     };
     let mut all = grounds.bases();
@@ -91,91 +108,8 @@ fn may_be_named(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize, amoun
         || grounds.own_amounts().any(|own| own == amount)
         || grounds.named_before(amount)
         || vouched::computed(draft, grounds, amount)
-        || grounds.asked.iter().any(spoken) && (says_short(draft, sentence) || says_limit(draft, grounds, sentence))
-}
-
-/// The words after the last "but", or all.
-fn after_turn(words: &[String]) -> &[String] {
-    let turn = words.iter().rposition(|w| matches!(w.as_str(), "but" | "pero" | "however"));
-    words.get(turn.unwrap_or(0)..).unwrap_or_default()
-}
-
-/// "It would take longer than 12 weeks".
-fn says_longer(draft: &Draft<'_>, sentence: usize) -> bool {
-    let words = words_of(draft, sentence);
-    !affirms(after_turn(&words)) && words.iter().any(|w| {
-        ["longer", "more", "past", "beyond", "exce", "pasa", "mas", "supera", "over"]
-            .iter()
-            .any(|stem| w.starts_with(stem))
-    })
-}
-
-/// Folded words of a sentence.
-fn words_of(draft: &Draft<'_>, sentence: usize) -> Vec<String> {
-    let span = draft.said.sentences.get(sentence).cloned();
-    plain_words(draft.words(&span.unwrap_or_default()))
-}
-
-fn refuses(words: &[String]) -> bool {
-    words.iter().any(|w| {
-        matches!(
-            w.as_str(),
-            "not" | "no" | "cant" | "cannot" | "unable" | "doesnt" | "wont" | "wouldnt" | "dont"
-                | "isnt" | "couldnt" | "arent" | "tampoco" | "ni"
-        )
-    })
-}
-
-/// "$660 wouldn't cover it", "se queda corto": a sentence says that payments are too few or too small.
-pub(super) fn says_short(draft: &Draft<'_>, sentence: usize) -> bool {
-    let words = words_of(draft, sentence);
-    let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
-    let reach = [
-        "cover", "reach", "enough", "cubr", "alcanz", "lleg", "complet", "suffic", "clear", "finish",
-        "get", "pay", "termin", "quite", "fit", "below",
-    ];
-    if affirms(after_turn(&words)) {
-        return false;
-    }
-    refuses(&words) && has(&reach)
-        || has(&["short", "below", "falt", "corto", "insuf", "debajo", "apart"])
-        || words.windows(2).any(|w| {
-            matches!(
-                (w[0].as_str(), w[1].as_str()),
-                ("less", "than") | ("menos", "que") | ("menos", "de") | ("too", "little" | "low" | "small")
-                    | ("muy", "poco") | ("only", "cover" | "covers" | "reaches" | "reach" | "pays" | "gets" | "comes")
-                    | ("solo", "cubre" | "cubren" | "cubriria" | "cubririan" | "llega") | ("under", "the")
-            )
-        })
-}
-
-/// "24 weeks, and 12 is the longest": a sentence names the limit of the plan rules, or refuses.
-pub(super) fn says_limit(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize) -> bool {
-    let longest = i64::from(grounds.settings.plans.max_weeks);
-    let limit = draft.said.figures.iter().any(|f| {
-        f.sentence <= sentence + 1
-            && f.sentence + 1 >= sentence
-            && (vouched::count(draft, f) == Some(longest)
-                || matches!(f.what, Stated::Number(n) if n == longest * 100))
-    });
-    let words = words_of(draft, sentence);
-    // "December 11 is fine, but": what comes after the turn counts.
-    let words = after_turn(&words);
-    limit && !affirms(words)
-        || refuses(words)
-        || words.iter().any(|w| {
-            ["longer", "past", "exced", "pasa", "supera", "beyond", "limit", "exceed"]
-                .iter()
-                .any(|stem| w.starts_with(stem))
-        }) && !affirms(words)
-}
-
-/// "That works": agrees, whatever else the sentence names.
-fn affirms(words: &[String]) -> bool {
-    words.iter().any(|w| {
-        matches!(w.as_str(), "works" | "fine" | "okay" | "ok" | "approved" | "deal" | "perfecto" | "trato" | "lets"
-            | "hagamos" | "dejemos" | "quedamos" | "agreed" | "perfect" | "acordado" | "acuerdo" | "doable")
-    }) && !refuses(words)
+        || grounds.asked.iter().any(spoken)
+            && (says_short(draft, sentence) || says_limit(draft, grounds, sentence))
 }
 
 fn names(draft: &Draft<'_>, sum: Cents) -> bool {
@@ -187,19 +121,22 @@ fn names(draft: &Draft<'_>, sum: Cents) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     /// Sums of payments.
-    pub paid: Vec<Cents>,
+    pub(super) paid: Vec<Cents>,
     /// What is owed after them; the last payment.
-    pub rest: Vec<Cents>,
+    pub(super) rest: Vec<Cents>,
     /// What they exceed the balance by.
-    pub over: Vec<Cents>,
+    pub(super) over: Vec<Cents>,
 }
 
 impl Sums {
     /// Every sum that follows from the amounts and counts that tenant and reply name.
-    pub fn of(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Self {
+    pub(super) fn of(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Self {
         let mut sums = Self::default();
         let said = &draft.said.figures;
-        let mut counts: Vec<i64> = said.iter().filter_map(|f| vouched::count(draft, f)).collect();
+        let mut counts: Vec<i64> = said
+            .iter()
+            .filter_map(|f| vouched::count(draft, f))
+            .collect();
         counts.extend(grounds.counts());
         if is_after_one(draft) {
             counts.push(1);
@@ -208,9 +145,17 @@ impl Sums {
         let named = |amount: Cents| names(draft, amount);
         let mut amounts: Vec<Cents> = grounds.offers.iter().map(|o| o.weekly).collect();
         amounts.extend(grounds.own_amounts());
-        amounts.extend(grounds.counters.iter().map(|o| o.weekly).filter(|a| named(*a)));
+        amounts.extend(
+            grounds
+                .counters
+                .iter()
+                .map(|o| o.weekly)
+                .filter(|a| named(*a)),
+        );
         for figure in said {
-            let Stated::Money { amount, .. } = figure.what else { continue };
+            let Stated::Money { amount, .. } = figure.what else {
+                continue;
+            };
             if grounds.debt() == Some(amount) {
                 continue;
             }
@@ -226,20 +171,27 @@ impl Sums {
         counts.dedup();
         for amount in amounts.into_iter().filter(|a| *a > Cents::ZERO) {
             for base in bases_for(draft, grounds, amount) {
-                let Some(needed) = grounds.payments_needed(amount, base) else { continue };
+                let Some(needed) = grounds.payments_needed(amount, base) else {
+                    continue;
+                };
                 for n in counts.iter().copied().chain([needed.min(longest)]) {
                     if (1..=needed.max(longest)).contains(&n) {
                         sums.add(base, amount, n);
                     }
                 }
                 // The smaller last payment.
-                let last = amount.checked_mul(needed - 1).and_then(|p| base.checked_sub(p));
+                let last = amount
+                    .checked_mul(needed - 1)
+                    .and_then(|p| base.checked_sub(p));
                 sums.rest.extend(last.filter(|last| *last != amount));
             }
         }
         let own: Vec<Cents> = grounds.own_amounts().collect();
         for (at, first) in own.iter().enumerate() {
-            let pairs = own.iter().skip(at + 1).filter_map(|second| first.checked_add(*second));
+            let pairs = own
+                .iter()
+                .skip(at + 1)
+                .filter_map(|second| first.checked_add(*second));
             sums.paid.extend(pairs);
         }
         // Single payments one after another.
@@ -252,16 +204,19 @@ impl Sums {
     }
 
     fn add(&mut self, base: Cents, amount: Cents, payments: i64) {
-        let Some(paid) = amount.checked_mul(payments) else { return };
+        let Some(paid) = amount.checked_mul(payments) else {
+            return;
+        };
         self.paid.push(paid);
         let positive = |c: &Cents| *c > Cents::ZERO;
         let left = base.checked_sub(paid).filter(positive);
-        self.rest.extend(left.filter(|left| *left != amount || payments == 1));
+        self.rest
+            .extend(left.filter(|left| *left != amount || payments == 1));
         self.over.extend(paid.checked_sub(base).filter(positive));
     }
 
     /// Whether it is any of them.
-    pub fn has(&self, sum: Cents) -> bool {
+    pub(super) fn has(&self, sum: Cents) -> bool {
         self.paid.contains(&sum) || self.rest.contains(&sum) || self.over.contains(&sum)
     }
 }
@@ -270,8 +225,11 @@ impl Sums {
 fn is_after_one(draft: &Draft<'_>) -> bool {
     let words = plain_words(draft.reply);
     let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
-    has(&["after", "once", "despues", "luego", "tras", "leaves", "leaving", "deja"])
-        && has(&["first", "todays", "today", "that", "primer", "primero", "hoy", "one", "payment"])
+    has(&[
+        "after", "once", "despues", "luego", "tras", "leaves", "leaving", "deja",
+    ]) && has(&[
+        "first", "todays", "today", "that", "primer", "primero", "hoy", "one", "payment",
+    ])
 }
 
 /// Whether a number of weeks or payments follows from an amount in play: what the balance takes, all
@@ -294,7 +252,11 @@ pub(super) fn counts(
         _ => None,
     });
     let own = grounds.own_amounts().filter(|_| unit == Unity::Payment);
-    let offered = grounds.offers.iter().chain(&grounds.counters).map(|p| p.weekly);
+    let offered = grounds
+        .offers
+        .iter()
+        .chain(&grounds.counters)
+        .map(|p| p.weekly);
     // "10 weeks instead", at the amount that was spoken of before.
     let before = grounds.earlier.iter().copied().filter(|a| names(draft, *a));
     let amounts: Vec<Cents> = amounts
@@ -305,24 +267,42 @@ pub(super) fn counts(
         .collect();
     let after = plain_words(draft.reply.get(figure.span.start..).unwrap_or_default());
     let near = |list: &[&str]| after.iter().take(5).any(|w| list.contains(&w.as_str()));
-    if !is_further(draft, figure) && amounts
-        .iter()
-        .any(|a| n > 0 && fit(draft, grounds, figure.sentence, *a, n).is_some())
+    if !is_further(draft, figure)
+        && amounts
+            .iter()
+            .any(|a| n > 0 && fit(draft, grounds, figure.sentence, *a, n).is_some())
     {
         return true;
     }
     let needed: Vec<i64> = amounts
         .iter()
-        .flat_map(|a| bases_for(draft, grounds, *a).into_iter().map(move |b| (a, b)))
+        .flat_map(|a| {
+            bases_for(draft, grounds, *a)
+                .into_iter()
+                .map(move |b| (a, b))
+        })
         .filter_map(|(a, base)| grounds.payments_needed(*a, base))
         .filter(|n| *n <= longest)
         .collect();
     let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
     let led = before.iter().rev().take(2).any(|w| {
-        matches!(w.as_str(), "other" | "another" | "remaining" | "otros" | "otras" | "restantes" | "demas")
+        matches!(
+            w.as_str(),
+            "other" | "another" | "remaining" | "otros" | "otras" | "restantes" | "demas"
+        )
     });
     // "Six more payments", "nueve semanas más": what is left after those that were counted.
-    let more = led || near(&["more", "mas", "left", "restantes", "remaining", "faltarian", "after", "later"]);
+    let more = led
+        || near(&[
+            "more",
+            "mas",
+            "left",
+            "restantes",
+            "remaining",
+            "faltarian",
+            "after",
+            "later",
+        ]);
     let mut counted = grounds.counts();
     counted.extend(
         said.iter()
@@ -330,12 +310,21 @@ pub(super) fn counts(
             .filter_map(|f| vouched::count(draft, f)),
     );
     counted.push(1);
-    let rest = more && needed.iter().any(|all| counted.iter().any(|k| all - k == n));
+    let rest = more
+        && needed
+            .iter()
+            .any(|all| counted.iter().any(|k| all - k == n));
     // "Three weeks sooner": the difference of two lengths.
-    let sooner = near(&["sooner", "earlier", "faster", "fewer", "less", "antes", "menos", "quicker"]);
-    let lengths: Vec<i64> = needed.iter().copied().chain([longest]).chain(counted).collect();
-    let differs = sooner
-        && needed.iter().any(|a| lengths.iter().any(|b| b - a == n));
+    let sooner = near(&[
+        "sooner", "earlier", "faster", "fewer", "less", "antes", "menos", "quicker",
+    ]);
+    let lengths: Vec<i64> = needed
+        .iter()
+        .copied()
+        .chain([longest])
+        .chain(counted)
+        .collect();
+    let differs = sooner && needed.iter().any(|a| lengths.iter().any(|b| b - a == n));
     rest || differs
 }
 
@@ -382,6 +371,20 @@ pub(super) fn is_proven_payment(
             && draft.said.figures.iter().any(further)
 }
 
+/// Whether payments of an amount for the length beside it pay what is owed.
+pub(super) fn finishes(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> bool {
+    let lengths = vouched::lengths_of(draft, grounds, figure);
+    lengths.iter().any(|n| {
+        let fit = fit(draft, grounds, figure.sentence, amount, *n);
+        matches!(fit, Some(Fit::Finishes | Fit::AllButLast))
+    })
+}
+
 /// Whether a figure is what so many payments of another amount in the same or the sentence before come
 /// to: "$600 over 8 weeks at $75".
 pub(super) fn is_proven_total(
@@ -406,7 +409,9 @@ pub(super) fn is_proven_total(
 
 /// Whether payments that the reply names pay the debt to the cent, a first or last one included.
 pub(super) fn adds_up(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
-    let Some(debt) = grounds.debt() else { return false };
+    let Some(debt) = grounds.debt() else {
+        return false;
+    };
     let counts: Vec<i64> = draft
         .said
         .figures
@@ -417,28 +422,36 @@ pub(super) fn adds_up(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
         Stated::Money { amount, .. } if amount != debt => Some(amount),
         _ => None,
     });
-    let mut paid = amounts.flat_map(|a| counts.iter().filter_map(move |n| Some((a, a.checked_mul(*n)?))));
+    let mut paid = amounts.flat_map(|a| {
+        counts
+            .iter()
+            .filter_map(move |n| Some((a, a.checked_mul(*n)?)))
+    });
     paid.any(|(amount, paid)| {
-        let apart = debt.checked_sub(paid).filter(|rest| *rest >= Cents::ZERO && *rest != amount);
+        let apart = debt
+            .checked_sub(paid)
+            .filter(|rest| *rest >= Cents::ZERO && *rest != amount);
         apart.is_some_and(|rest| rest == Cents::ZERO || names(draft, rest))
     })
-}
-
-/// Whether a sentence says that payments are too small, too few or take too long.
-pub(super) fn says_short_or_long(draft: &Draft<'_>, sentence: usize) -> bool {
-    let words = words_of(draft, sentence);
-    says_short(draft, sentence) || refuses(&words) || says_longer(draft, sentence) || {
-        let need = ["need", "necesit", "tard", "toma", "take", "llev"];
-        words.iter().any(|w| need.iter().any(|s| w.starts_with(s)))
-    }
 }
 
 /// Whether the reply states a plan in full that pays the debt and that the tenant had a part in: their
 /// amount or their length, after the first payment they named.
 pub(super) fn restates(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
     // "$145 every paycheck": plans are weekly.
-    let other = |f: &Statement| matches!(f.what, Stated::Period { payments, weeks } if payments != weeks);
-    let rhythm = ["paycheck", "paychecks", "check", "month", "monthly", "mes", "quincena", "biweekly", "cheque"];
+    let other =
+        |f: &Statement| matches!(f.what, Stated::Period { payments, weeks } if payments != weeks);
+    let rhythm = [
+        "paycheck",
+        "paychecks",
+        "check",
+        "month",
+        "monthly",
+        "mes",
+        "quincena",
+        "biweekly",
+        "cheque",
+    ];
     if grounds.own.iter().flat_map(|s| &s.figures).any(other) || grounds.said_any(&rhythm) {
         return false;
     }
@@ -446,8 +459,8 @@ pub(super) fn restates(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
         Stated::Money { amount, .. } if grounds.debt() != Some(amount) => {
             let lengths = vouched::lengths_of(draft, grounds, f);
             lengths.iter().any(|n| {
-                let theirs = grounds.own_amounts().any(|own| own == amount)
-                    || grounds.counts().contains(n);
+                let theirs =
+                    grounds.own_amounts().any(|own| own == amount) || grounds.counts().contains(n);
                 let within = *n <= i64::from(grounds.settings.plans.max_weeks)
                     && amount >= grounds.settings.plans.min_weekly;
                 let pays = |base: &Cents| grounds.payments_needed(amount, *base) <= Some(n + 1);

@@ -26,7 +26,10 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let Stated::Percent(hundredths) = figure.what else {
             continue;
         };
-        if !known(figure.what) && !is_coverage(grounds, hundredths) && !is_share(draft, grounds, hundredths) {
+        if !known(figure.what)
+            && !is_coverage(grounds, hundredths)
+            && !is_share(draft, grounds, hundredths)
+        {
             return Finding::failed(NAME, UNGROUNDED, "percentage", "a share that nobody stated");
         }
     }
@@ -93,12 +96,9 @@ fn is_share(draft: &Draft<'_>, grounds: &Grounds<'_>, hundredths: i64) -> bool {
     else {
         return false;
     };
-    let named = |f: &crate::reading::statements::Statement| {
-        matches!(f.what, Stated::Money { amount, .. } if amount == share)
-    };
+    let named = |f: &crate::reading::statements::Statement| matches!(f.what, Stated::Money { amount, .. } if amount == share);
     let own = grounds.own_amounts().any(|own| own == share);
-    draft.said.figures.iter().any(named) && (own || Sums::of(draft, grounds).paid.contains(&share))
-        || own
+    own || draft.said.figures.iter().any(named) && Sums::of(draft, grounds).paid.contains(&share)
 }
 
 /// What part of the debt an offered plan covers.

@@ -38,6 +38,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         .said
         .named("accepts")
         .filter(|p| !draft.said.questions.contains(&p.sentence))
+        .filter(|p| !is_sufficiency(draft, grounds, p) && !is_proposal(draft, p))
         .filter(|p| !refusal::is_refused(draft, &p.span) && !is_turned(draft, &p.span))
         // Whether a plan may be taken up depends on its figures, so the wording has to be clearer.
         .filter(|p| !(draft.odds < CLEARLY && draft.excuses(&p.span, grounds)))
@@ -60,14 +61,60 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     Finding::passed(NAME)
 }
 
+/// "With $98 it's enough in 12": says that it adds up, which the amounts prove.
+fn is_sufficiency(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    phrase: &crate::reading::statements::Phrase,
+) -> bool {
+    use crate::reading::statements::Stated;
+    let words = plain_words(draft.words(&phrase.span));
+    let enough = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "enough" | "sufficient" | "suficiente" | "alcanza" | "basta"
+        )
+    });
+    enough
+        && draft.said.figures.iter().any(|f| match f.what {
+            Stated::Money { amount, .. } => {
+                f.sentence == phrase.sentence
+                    && instalments::finishes(draft, grounds, f, amount)
+            }
+            _ => false,
+        })
+}
+
+/// "We could do 10 payments of $50, or 5 of $90. Which suits you?": proposed, and asked about next.
+fn is_proposal(draft: &Draft<'_>, phrase: &crate::reading::statements::Phrase) -> bool {
+    let words = plain_words(draft.words(&phrase.span));
+    let open = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "could" | "podriamos" | "podria"));
+    open && draft.said.questions.contains(&(phrase.sentence + 1))
+}
+
 /// "Starting on the 11th is fine, but $55 a week needs 13 weeks": what was agreed to is not the plan.
 fn is_turned(draft: &Draft<'_>, span: &std::ops::Range<usize>) -> bool {
-    let sentence = draft.said.sentences.iter().position(|s| s.contains(&span.start));
-    let Some(sentence) = sentence else { return false };
-    let end = draft.said.sentences.get(sentence).map_or(span.end, |s| s.end);
+    let sentence = draft
+        .said
+        .sentences
+        .iter()
+        .position(|s| s.contains(&span.start));
+    let Some(sentence) = sentence else {
+        return false;
+    };
+    let end = draft
+        .said
+        .sentences
+        .get(sentence)
+        .map_or(span.end, |s| s.end);
     let after = plain_words(draft.reply.get(span.end..end).unwrap_or_default());
-    after.iter().take(2).any(|w| matches!(w.as_str(), "but" | "pero"))
-        && instalments::says_short_or_long(draft, sentence)
+    after
+        .iter()
+        .take(2)
+        .any(|w| matches!(w.as_str(), "but" | "pero"))
+        && super::shortfalls::says_short_or_long(draft, sentence)
 }
 
 /// An offer that the rules do not admit is named, and nobody is asked to decide, nothing asked back
@@ -123,7 +170,12 @@ fn takes_up_silently(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
             Stated::Money { amount, .. } => sums.rest.contains(&amount),
             _ => false,
         });
-    !tells_rest && inadmissible && named && !handed_on && !instalments::restates(draft, grounds) && draft.said.questions.is_empty()
+    !tells_rest
+        && inadmissible
+        && named
+        && !handed_on
+        && !instalments::restates(draft, grounds)
+        && draft.said.questions.is_empty()
 }
 
 /// "Once you know more about the refund": the one the tenant waits for, not one of ours.
@@ -229,7 +281,9 @@ fn affirms_concession(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
         return false;
     }
     // "Deal: $91 a week, 12 weeks": what was asked for is a plan that pays it all.
-    if !grounds.gives_orders && (instalments::restates(draft, grounds) || pays_in_halves(draft, grounds)) {
+    if !grounds.gives_orders
+        && (instalments::restates(draft, grounds) || pays_in_halves(draft, grounds))
+    {
         return false;
     }
     let words = plain_words(draft.reply);

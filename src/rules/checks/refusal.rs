@@ -130,8 +130,14 @@ pub(super) fn is_refused(draft: &Draft<'_>, span: &Range<usize>) -> bool {
     // "No le puedo prometer", "eso no lo podemos".
     let apart = words.windows(3).any(|w| {
         w[0] == "no"
-            && matches!(w[1].as_str(), "le" | "lo" | "la" | "les" | "los" | "se" | "te" | "selo")
-            && matches!(w[2].as_str(), "puedo" | "podemos" | "puede" | "prometo" | "pueden")
+            && matches!(
+                w[1].as_str(),
+                "le" | "lo" | "la" | "les" | "los" | "se" | "te" | "selo"
+            )
+            && matches!(
+                w[2].as_str(),
+                "puedo" | "podemos" | "puede" | "prometo" | "pueden"
+            )
     });
     let pair = apart || PAIRS.iter().any(|(a, b)| beside(a, b));
     (has(REFUSING) || pair) && !eager || has(DECIDERS) && has(ASKED) && !decided(&words)

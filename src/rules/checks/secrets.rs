@@ -16,22 +16,43 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     // "I'm not sure about debit cards", to the tenant who asks whether cards are taken: a kind of card,
     // no number of one, and nothing granted.
     let asked = !grounds.gives_orders
-        && grounds.said_any(&["card", "cards", "debit", "credit", "tarjeta", "tarjetas", "debito", "credito"]);
+        && grounds.said_any(&[
+            "card", "cards", "debit", "credit", "tarjeta", "tarjetas", "debito", "credito",
+        ]);
     let unsure = |p: &&crate::reading::statements::Phrase| {
         let words = plain_words(draft.words(&p.span));
         let private = words.iter().any(|w| {
-            ["num", "digit", "photo", "foto", "pic", "cvv", "cvc", "pin", "pass", "contra", "bank", "cuenta", "account", "code", "codigo", "ssn", "social"]
-                .iter()
-                .any(|s| w.starts_with(s))
+            [
+                "num", "digit", "photo", "foto", "pic", "cvv", "cvc", "pin", "pass", "contra",
+                "bank", "cuenta", "account", "code", "codigo", "ssn", "social",
+            ]
+            .iter()
+            .any(|s| w.starts_with(s))
         });
         let handed_on = draft.said.sentences.get(p.sentence).is_some_and(|s| {
             plain_words(draft.words(s)).iter().any(|w| {
-                matches!(w.as_str(), "sure" | "know" | "tell" | "ask" | "seguro" | "segura" | "decir" | "decirle" | "pregunte" | "preguntar")
+                matches!(
+                    w.as_str(),
+                    "sure"
+                        | "know"
+                        | "tell"
+                        | "ask"
+                        | "seguro"
+                        | "segura"
+                        | "decir"
+                        | "decirle"
+                        | "pregunte"
+                        | "preguntar"
+                )
             })
         });
         asked && !private && (super::refusal::is_refused(draft, &p.span) || handed_on)
     };
-    match draft.said.named("secrets").find(|p| !quoted(p) && !unsure(p)) {
+    match draft
+        .said
+        .named("secrets")
+        .find(|p| !quoted(p) && !unsure(p))
+    {
         Some(_) => Finding::failed(
             NAME,
             FORBIDDEN,

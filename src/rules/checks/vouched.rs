@@ -24,13 +24,20 @@ pub(super) fn lengths(draft: &Draft<'_>, sentence: usize) -> Vec<i64> {
 /// and it. Balances stand in nobody's way: "$75 a week would pay the $1,800 in 12 weeks".
 pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> Vec<i64> {
     let balances = grounds.balances();
-    let inside = || draft.said.figures.iter().filter(|f| f.sentence == figure.sentence);
+    let inside = || {
+        draft
+            .said
+            .figures
+            .iter()
+            .filter(|f| f.sentence == figure.sentence)
+    };
     let is_money = |f: &Statement| {
         count(draft, f).is_none()
             && matches!(f.what, Stated::Money { amount, .. } if !balances.contains(&amount) || f.span == figure.span)
     };
-    let is_length = |f: &Statement| !role(draft, f, "maximum") && !role(draft, f, "late");
-    let length = |f: &Statement| count(draft, f).filter(|_| is_length(f));
+    let is_length =
+        |f: &Statement| !role(draft, f, "maximum") && !role(draft, f, "late") && !is_limit(draft, f);
+    let length = |f: &Statement| count(draft, f).filter(|_| is_length(f) && !is_when(draft, figure, f));
     let amounts: Vec<&Statement> = inside().filter(|f| is_money(f)).collect();
     let lengths: Vec<(usize, i64)> = inside()
         .filter_map(|f| count(draft, f).map(|n| (f.span.start, n)))
@@ -40,14 +47,27 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
         amounts.len() > 1 && amounts.len() == lengths.len(),
     ) {
         let count_first = lengths.first().map(|l| l.0) < amounts.first().map(|a| a.span.start);
-        let alternate = amounts.iter().zip(&lengths).all(|(a, l)| (l.0 < a.span.start) == count_first)
-            && amounts.iter().skip(1).zip(&lengths).all(|(a, l)| l.0 < a.span.start);
+        let alternate = amounts
+            .iter()
+            .zip(&lengths)
+            .all(|(a, l)| (l.0 < a.span.start) == count_first)
+            && amounts
+                .iter()
+                .skip(1)
+                .zip(&lengths)
+                .all(|(a, l)| l.0 < a.span.start);
         if alternate {
             return lengths.get(own).map(|l| l.1).into_iter().collect();
         }
     }
-    let next = amounts.iter().map(|f| f.span.start).find(|s| *s > figure.span.start);
-    let last = amounts.iter().map(|f| f.span.end).rfind(|e| *e <= figure.span.start);
+    let next = amounts
+        .iter()
+        .map(|f| f.span.start)
+        .find(|s| *s > figure.span.start);
+    let last = amounts
+        .iter()
+        .map(|f| f.span.end)
+        .rfind(|e| *e <= figure.span.start);
     let between = |from: usize, to: usize| -> Vec<i64> {
         inside()
             .filter(|f| f.span.start >= from && f.span.end <= to)
@@ -60,6 +80,17 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
     } else {
         after
     }
+}
+
+/// "$300 in two weeks": the length right after an amount says when, not how often.
+pub(super) fn is_when(draft: &Draft<'_>, money: &Statement, length: &Statement) -> bool {
+    let gap = draft.reply.get(money.span.end..length.span.start);
+    let span = draft.words(&length.span).to_lowercase();
+    let led = ["in ", "en ", "dentro "].iter().any(|p| span.starts_with(p));
+    gap.is_some_and(|gap| match gap.trim() {
+        "" => led,
+        gap => matches!(gap, "in" | "en" | "dentro de"),
+    })
 }
 
 /// The count of weeks or payments, months as four weeks.
@@ -91,9 +122,26 @@ pub(super) fn counted_day(text: &str, figure: &Statement) -> Option<i64> {
         return None;
     };
     let last = plain_words(text.get(figure.span.clone())?).pop()?;
-    let next = plain_words(text.get(figure.span.end..)?).into_iter().next()?;
-    let counts = ["pago", "pagos", "payments", "payment", "abonos", "cuotas", "semanas", "weeks"];
-    counts.contains(&next.as_str()).then(|| last.parse().ok()).flatten()
+    let next = plain_words(text.get(figure.span.end..)?)
+        .into_iter()
+        .next()?;
+    let counts = [
+        "pago", "pagos", "payments", "payment", "abonos", "cuotas", "semanas", "weeks",
+    ];
+    counts
+        .contains(&next.as_str())
+        .then(|| last.parse().ok())
+        .flatten()
+}
+
+/// "12 at most", "12 como máximo": a limit, no length of anything.
+fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let after = draft.reply.get(figure.span.end..).unwrap_or_default();
+    match plain_words(after).as_slice() {
+        [first, ..] if matches!(first.as_str(), "max" | "maximum" | "maximo" | "tops") => true,
+        [a, b, ..] => matches!((a.as_str(), b.as_str()), ("at", "most") | ("como", "maximo")),
+        _ => false,
+    }
 }
 
 fn bare(draft: &Draft<'_>, figure: &Statement) -> Option<i64> {
@@ -110,14 +158,15 @@ fn bare(draft: &Draft<'_>, figure: &Statement) -> Option<i64> {
         return None;
     }
     let counted = draft.said.figures.iter().any(|f| {
-        f.sentence == figure.sentence
+        f.sentence <= figure.sentence
+            && f.sentence + 1 >= figure.sentence
             && (weeks(f).is_some() || matches!(f.what, Stated::Period { .. }))
     });
     let before = draft.reply.get(..figure.span.start).unwrap_or_default();
     let last = plain_words(before).pop().unwrap_or_default();
     let led = [
-        "over", "for", "in", "en", "por", "a", "x", "of", "than", "es", "is", "son", "takes",
-        "to", "or", "o", "y", "and", "most", "de", "durante", "fits", "take", "los",
+        "over", "for", "in", "en", "por", "a", "x", "of", "than", "es", "is", "son", "takes", "to",
+        "or", "o", "y", "and", "most", "de", "durante", "fits", "take", "los",
     ];
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     let money = draft.said.figures.iter().any(|f| {
@@ -135,7 +184,7 @@ fn bare(draft: &Draft<'_>, figure: &Statement) -> Option<i64> {
     let each = ["de $", "of $", "at $", "x $", "por $", "a $"]
         .iter()
         .any(|of| after.trim_start().starts_with(of));
-    if repeated || each && counted {
+    if repeated || (each || is_limit(draft, figure)) && counted {
         return Some(n);
     }
     let clock = after.starts_with([':', '%', '/']) || before.ends_with([':', '/', '$', '.', '-']);
@@ -160,19 +209,21 @@ pub(super) fn is_pair(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents, w
     // Finishing exactly: one payment fewer would not cover the debt.
     weeks <= i64::from(grounds.settings.plans.max_weeks)
         && weekly >= grounds.settings.plans.min_weekly
-        && instalments::bases_for(draft, grounds, weekly).iter().any(|debt| {
-            // Whole dollars may be rounded up; cents are the result of a division, or wrong.
-            let exact = debt.divided_by(weeks) == Some(weekly)
-                || debt.divided_by_ceil(weeks) == Some(weekly);
-            // More than five dollars above the even share is no rounding: $296 for $269.
-            let own = grounds.offers.iter().any(|o| o.weekly == weekly)
-                || grounds.own_amounts().any(|a| a == weekly);
-            let rounded = debt
-                .divided_by_ceil(weeks)
-                .is_some_and(|even| (weekly.get() - even.get()).abs() <= 500);
-            (exact || weekly.get() % 100 == 0 && (own || rounded))
-                && grounds.payments_needed(weekly, *debt) == Some(weeks)
-        })
+        && instalments::bases_for(draft, grounds, weekly)
+            .iter()
+            .any(|debt| {
+                // Whole dollars may be rounded up; cents are the result of a division, or wrong.
+                let exact = debt.divided_by(weeks) == Some(weekly)
+                    || debt.divided_by_ceil(weeks) == Some(weekly);
+                // More than five dollars above the even share is no rounding: $296 for $269.
+                let own = grounds.offers.iter().any(|o| o.weekly == weekly)
+                    || grounds.own_amounts().any(|a| a == weekly);
+                let rounded = debt
+                    .divided_by_ceil(weeks)
+                    .is_some_and(|even| (weekly.get() - even.get()).abs() <= 500);
+                (exact || weekly.get() % 100 == 0 && (own || rounded))
+                    && grounds.payments_needed(weekly, *debt) == Some(weeks)
+            })
 }
 
 /// Whether so much a week, without a length beside it, is the tenant's amount or one that pays the
@@ -206,7 +257,8 @@ pub(super) fn computed(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents) 
     let named = draft.said.figures.iter().filter_map(|f| count(draft, f));
     let longest = i64::from(grounds.settings.plans.max_weeks);
     let mut lengths = own.chain(named).chain([longest]);
-    weekly >= grounds.settings.plans.min_weekly && lengths.any(|n| is_pair(draft, grounds, weekly, n))
+    weekly >= grounds.settings.plans.min_weekly
+        && lengths.any(|n| is_pair(draft, grounds, weekly, n))
 }
 
 fn weeks_of(figure: &Statement) -> Option<i64> {

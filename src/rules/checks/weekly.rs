@@ -78,10 +78,10 @@ pub(super) fn wrong_weekly(
             .iter()
             .any(|n| vouched::is_pair(draft, grounds, weekly, *n))
             || rhythm_finishes(draft, grounds, figure, amount, period);
-        if !lengths.is_empty()
-            && !finishes
-            && !(lengths.contains(&i64::from(grounds.settings.plans.max_weeks))
-                && instalments::says_short(draft, figure.sentence))
+        let longest = i64::from(grounds.settings.plans.max_weeks);
+        let short =
+            lengths.contains(&longest) && super::shortfalls::says_short(draft, figure.sentence);
+        if !(lengths.is_empty() || finishes || short)
             && lengths
                 .iter()
                 .any(|n| !grounds.own.iter().any(|s| counts(s, *n)))
@@ -129,18 +129,17 @@ pub(super) fn wrong_weekly(
     if !offered && !grounds.offers.is_empty() && !proposes {
         return Some(("replaced", "a weekly amount in place of the offered one"));
     }
-    if !offered
-        && !asks
-        && demands(draft, figure)
-        && admissible
-    {
+    if !offered && !asks && demands(draft, figure) && admissible {
         return Some((
             "replaced",
             "asks for more than an offer that the rules admit",
         ));
     }
     if comes_short_of_exact(draft, grounds, figure, amount) {
-        return Some(("exact", "payments that do not come to what they are said to"));
+        return Some((
+            "exact",
+            "payments that do not come to what they are said to",
+        ));
     }
     if pairs_in_order(draft, grounds, figure) {
         return None;
@@ -150,7 +149,10 @@ pub(super) fn wrong_weekly(
     let fine = if lengths.is_empty() {
         vouched::is_weekly(draft, grounds, amount)
             || grounds.named_before(amount)
-            || grounds.gives_orders && (instalments::says_short(draft, figure.sentence) || instalments::says_limit(draft, grounds, figure.sentence)) && asked_for(grounds, amount)
+            || grounds.gives_orders
+                && (super::shortfalls::says_short(draft, figure.sentence)
+                    || super::shortfalls::says_limit(draft, grounds, figure.sentence))
+                && asked_for(grounds, amount)
     } else {
         lengths
             .iter()
@@ -165,13 +167,17 @@ pub(super) fn wrong_weekly(
 /// "Would it help to pay the $1,210 weekly?": in weekly payments, not so much each week.
 fn is_paid_weekly(draft: &Draft<'_>, figure: &Statement) -> bool {
     let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
-    let definite = before.last().is_some_and(|w| matches!(w.as_str(), "the" | "los" | "your" | "sus"));
+    let definite = before
+        .last()
+        .is_some_and(|w| matches!(w.as_str(), "the" | "los" | "your" | "sus"));
     definite
-        && before
-            .iter()
-            .rev()
-            .take(4)
-            .any(|w| w.starts_with("pay") || w.starts_with("pag") || w.starts_with("clear") || w.starts_with("split") || w.starts_with("cubr"))
+        && before.iter().rev().take(4).any(|w| {
+            w.starts_with("pay")
+                || w.starts_with("pag")
+                || w.starts_with("clear")
+                || w.starts_with("split")
+                || w.starts_with("cubr")
+        })
 }
 
 /// "We'd really need $150 a week".
@@ -183,9 +189,10 @@ fn demands(draft: &Draft<'_>, figure: &Statement) -> bool {
             && matches!(w[1].as_str(), "need" | "require" | "really" | "pay")
     }) || words
         .windows(3)
-        .any(|w| w[0] == "have" && w[1] == "to" && w[2] == "pay") || words
-        .iter()
-        .any(|w| w.starts_with("necesitamos") || w.starts_with("requerimos"))
+        .any(|w| w[0] == "have" && w[1] == "to" && w[2] == "pay")
+        || words
+            .iter()
+            .any(|w| w.starts_with("necesitamos") || w.starts_with("requerimos"))
 }
 
 /// "$200 every other Friday is like $100 a week": the tenant's amount in weekly terms.
@@ -255,15 +262,20 @@ fn comes_short_of_exact(
 ) -> bool {
     let sentence = draft.said.sentences.get(figure.sentence).cloned();
     let words = plain_words(draft.words(&sentence.unwrap_or_default()));
-    let exact = words
-        .iter()
-        .any(|w| matches!(w.as_str(), "exactly" | "justo" | "exacto" | "exactamente" | "justos"));
+    let exact = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "exactly" | "justo" | "exacto" | "exactamente" | "justos"
+        )
+    });
     let bases = grounds.bases();
     exact
         && !instalments::adds_up(draft, grounds)
-        && vouched::lengths_of(draft, grounds, figure)
-            .iter()
-            .all(|n| amount.checked_mul(*n).is_none_or(|paid| !bases.contains(&paid)))
+        && vouched::lengths_of(draft, grounds, figure).iter().all(|n| {
+            amount
+                .checked_mul(*n)
+                .is_none_or(|paid| !bases.contains(&paid))
+        })
 }
 
 /// "$145 every two weeks would take 20 weeks": counted in weeks, or in payments.
@@ -278,7 +290,13 @@ fn rhythm_finishes(
         draft.said.figures.iter().any(|f| {
             f.sentence == figure.sentence
                 && vouched::weeks(f) == Some(n)
-                && matches!(f.what, Stated::Count { unit: Unity::Payment, .. }) == wanted
+                && matches!(
+                    f.what,
+                    Stated::Count {
+                        unit: Unity::Payment,
+                        ..
+                    }
+                ) == wanted
         })
     };
     let bases = instalments::bases_for(draft, grounds, amount);
@@ -291,7 +309,8 @@ fn rhythm_finishes(
 
 /// Whether the open texts name the amount, whatever they order.
 fn asked_for(grounds: &Grounds<'_>, amount: Cents) -> bool {
-    let names = |f: &Statement| matches!(f.what, Stated::Money { amount: own, .. } if own == amount);
+    let names =
+        |f: &Statement| matches!(f.what, Stated::Money { amount: own, .. } if own == amount);
     grounds.asked.iter().any(|s| s.figures.iter().any(names))
 }
 
