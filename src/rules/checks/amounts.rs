@@ -153,7 +153,9 @@ fn wrong(
         known = true;
         accepted.extend(grounds.parts().into_iter().skip(1));
         accepted.extend(&sums.rest);
-        accepted.extend(&sums.over);
+        if mentions::is_over(draft, figure) {
+            accepted.extend(&sums.over);
+        }
         accepted.extend(grounds.own_amounts());
         accepted.extend(grounds.offers.iter().map(|o| o.weekly));
         if instalments::is_proven_payment(draft, grounds, figure, amount) {
@@ -171,6 +173,17 @@ fn wrong(
             let first = draft.words(&p.span).to_lowercase();
             p.span.end == figure.span.end && first.starts_with("pay")
         });
+        // "10 payments of $125 make $1,375": claimed, so it has to be what they make.
+        let products = instalments::products(draft, grounds, figure.sentence);
+        if marked
+            && !pays
+            && !is("covered")
+            && !products.is_empty()
+            && !products.contains(&amount)
+            && !(grounds.debt() == Some(amount) && instalments::adds_up(draft, grounds))
+        {
+            return Some(("total", "a total that its payments do not come to"));
+        }
         if sums.paid.is_empty() || pays || instalments::adds_up(draft, grounds) {
             accepted.extend(grounds.debt());
         }
@@ -190,6 +203,13 @@ fn wrong(
         if mentions::whole(grounds) || asks || grounds.promises && nothing_named {
             accepted.extend(grounds.parts());
         }
+    }
+    if marked
+        && mentions::is_today(draft, figure)
+        && !draft.said.questions.contains(&figure.sentence)
+        && !mentions::is_spoken(grounds, amount)
+    {
+        return Some(("today", "a payment for today that nobody named"));
     }
     if mentions::is_misdated(draft, grounds, figure, amount) {
         return Some((

@@ -53,7 +53,11 @@ impl Grounds<'_> {
                 .collect()
         };
         let named = self.own.iter().flat_map(single);
-        let mut out: Vec<Cents> = named.filter(|a| apart && !recurring(a)).collect();
+        // "Split it in 10" names no ten dollars.
+        let least = self.settings.plans.min_weekly;
+        let mut out: Vec<Cents> = named
+            .filter(|a| apart && !recurring(a) && *a >= least)
+            .collect();
         out.extend(self.shares());
         out
     }
@@ -118,6 +122,10 @@ impl Grounds<'_> {
                     .count()
                     > 0
         }) && !self.promises
+            && self
+                .offers
+                .iter()
+                .all(|o| o.weekly < self.settings.plans.min_weekly)
     }
 
     /// Whether an amount was named in the conversation before, by either side.

@@ -38,7 +38,7 @@ pub(super) fn fit(
         let rest = amount
             .checked_mul(payments)
             .and_then(|paid| base.checked_sub(paid));
-        rest.is_some_and(|rest| rest > Cents::ZERO && rest < amount && names(draft, rest))
+        rest.is_some_and(|rest| rest > Cents::ZERO && rest < amount && adds_last(draft, rest))
     };
     let proposed = amount >= grounds.settings.plans.min_weekly
         && payments >= 1
@@ -62,7 +62,7 @@ pub(super) fn fit(
         if payments == needed && needed <= longest && enough {
             return Some(Fit::Finishes);
         }
-        let smaller = rest < amount && names(draft, rest);
+        let smaller = rest < amount && names(draft, rest) && adds_last(draft, rest);
         if payments + 1 == needed && needed <= longest && enough && smaller {
             return Some(Fit::AllButLast);
         }
@@ -70,7 +70,9 @@ pub(super) fn fit(
             return Some(Fit::TooLong);
         }
         let counted = grounds.counts().contains(&payments) || payments == longest;
-        let left = rest != amount && names(draft, rest);
+        // "In 8 weeks, with a last payment of $50": the last one is one of them.
+        let last = payments + 1 == needed && speaks_of_last(draft);
+        let left = rest != amount && names(draft, rest) && !last;
         if payments < needed
             && (names(draft, paid) || left || counted && says_short(draft, sentence))
         {
@@ -117,6 +119,46 @@ fn names(draft: &Draft<'_>, sum: Cents) -> bool {
     sum > Cents::ZERO && draft.said.figures.iter().any(is)
 }
 
+fn speaks_of_last(draft: &Draft<'_>) -> bool {
+    let last = ["last", "final", "ultim"];
+    plain_words(draft.reply)
+        .iter()
+        .any(|w| last.iter().any(|s| w.starts_with(s)))
+}
+
+/// What the payments counted in a sentence come to.
+pub(super) fn products(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize) -> Vec<Cents> {
+    let inside = draft.said.figures.iter().filter(|f| f.sentence == sentence);
+    inside
+        .filter_map(|f| match f.what {
+            Stated::Money { amount, .. } if grounds.debt() != Some(amount) => {
+                let lengths = vouched::lengths_of(draft, grounds, f);
+                Some(lengths.into_iter().filter_map(move |n| amount.checked_mul(n)))
+            }
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+/// "And a last one of $55" comes on top of the payments counted before; "with the last one $55" is one
+/// of them.
+fn adds_last(draft: &Draft<'_>, last: Cents) -> bool {
+    draft.said.figures.iter().any(|f| {
+        let before = draft.reply.get(..f.span.start).unwrap_or_default();
+        let words = plain_words(before);
+        let near = words.iter().rev().take(7);
+        let and = near.clone().position(|w| {
+            matches!(w.as_str(), "and" | "y" | "plus" | "then" | "mas" | "luego" | "followed" | "e")
+        });
+        let with = near
+            .clone()
+            .position(|w| matches!(w.as_str(), "with" | "con" | "being" | "siendo"));
+        matches!(f.what, Stated::Money { amount, .. } if amount == last)
+            && and.is_some_and(|and| with.is_none_or(|with| and < with))
+    })
+}
+
 /// What payments come to, and what they leave.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
@@ -133,18 +175,12 @@ impl Sums {
     pub(super) fn of(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Self {
         let mut sums = Self::default();
         let said = &draft.said.figures;
-        let mut counts: Vec<i64> = said
-            .iter()
-            .filter_map(|f| vouched::count(draft, f))
-            .collect();
-        counts.extend(grounds.counts());
-        if is_after_one(draft) {
-            counts.push(1);
-        }
+        let own_counts = grounds.counts();
         let longest = i64::from(grounds.settings.plans.max_weeks);
         let named = |amount: Cents| names(draft, amount);
         let mut amounts: Vec<Cents> = grounds.offers.iter().map(|o| o.weekly).collect();
-        amounts.extend(grounds.own_amounts());
+        let least = grounds.settings.plans.min_weekly;
+        amounts.extend(grounds.own_amounts().filter(|a| *a >= least));
         amounts.extend(
             grounds
                 .counters
@@ -167,9 +203,17 @@ impl Sums {
         }
         amounts.sort_unstable();
         amounts.dedup();
-        counts.sort_unstable();
-        counts.dedup();
         for amount in amounts.into_iter().filter(|a| *a > Cents::ZERO) {
+            // Only counts that belong to the amount: any count with any amount would prove too much.
+            let mut counts = own_counts.clone();
+            for figure in said {
+                if matches!(figure.what, Stated::Money { amount: at, .. } if at == amount) {
+                    counts.extend(vouched::lengths_of(draft, grounds, figure));
+                }
+            }
+            if is_after_one(draft) {
+                counts.push(1);
+            }
             for base in bases_for(draft, grounds, amount) {
                 let Some(needed) = grounds.payments_needed(amount, base) else {
                     continue;
@@ -425,9 +469,17 @@ pub(super) fn adds_up(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
     let mut paid = amounts.flat_map(|a| {
         counts
             .iter()
-            .filter_map(move |n| Some((a, a.checked_mul(*n)?)))
+            .filter_map(move |n| Some((a, *n, a.checked_mul(*n)?)))
     });
-    paid.any(|(amount, paid)| {
+    paid.any(|(amount, n, paid)| {
+        // "12 payments, the last one $15"
+        let last = amount
+            .checked_mul(n - 1)
+            .and_then(|paid| debt.checked_sub(paid))
+            .filter(|last| *last > Cents::ZERO && *last < amount);
+        if speaks_of_last(draft) && last.is_some_and(|last| names(draft, last)) {
+            return true;
+        }
         let apart = debt
             .checked_sub(paid)
             .filter(|rest| *rest >= Cents::ZERO && *rest != amount);

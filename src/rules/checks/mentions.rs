@@ -255,3 +255,35 @@ pub(super) fn is_spread(
         .is_some_and(|w| matches!(w.as_str(), "over" | "across" | "durante" | "en" | "into"));
     over && grounds.bases().contains(&amount)
 }
+
+/// "$20 over", "sobran $20": what payments exceed the balance by.
+pub(super) fn is_over(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()))
+        .iter()
+        .any(|w| {
+            ["over", "more", "extra", "exceed", "sobr", "exced", "above", "demas"]
+                .iter()
+                .any(|s| w.starts_with(s))
+        })
+}
+
+/// "$150 today": said to be paid at once.
+pub(super) fn is_today(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let after = draft.reply.get(figure.span.end..).unwrap_or_default();
+    crate::reading::plain_words(after).first().is_some_and(|w| {
+        matches!(
+            w.as_str(),
+            "now" | "today" | "tonight" | "hoy" | "ahora" | "ahorita" | "down" | "upfront"
+        )
+    })
+}
+
+/// Named in the conversation, or a share or half of the debt.
+pub(super) fn is_spoken(grounds: &Grounds<'_>, amount: Cents) -> bool {
+    grounds.own_amounts().any(|own| own == amount)
+        || grounds.offers.iter().any(|o| o.weekly == amount)
+        || grounds.named_before(amount)
+        || grounds.parts().contains(&amount)
+        || grounds.singles().contains(&amount)
+}

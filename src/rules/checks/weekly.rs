@@ -135,6 +135,9 @@ pub(super) fn wrong_weekly(
             "asks for more than an offer that the rules admit",
         ));
     }
+    if let Some(wrong) = contradicts(draft, grounds, figure, amount) {
+        return Some(wrong);
+    }
     if comes_short_of_exact(draft, grounds, figure, amount) {
         return Some((
             "exact",
@@ -251,6 +254,60 @@ fn converts_wrongly(draft: &Draft<'_>, figure: &Statement) -> bool {
 
 fn counts(said: &crate::reading::statements::Statements, n: i64) -> bool {
     said.figures.iter().any(|f| vouched::weeks(f) == Some(n))
+}
+
+/// "Would $50 a week work?", where it pays the debt in no plan; "$160 a week isn't enough", which nobody
+/// offered.
+fn contradicts(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> Option<(&'static str, &'static str)> {
+    let longest = i64::from(grounds.settings.plans.max_weeks);
+    let covers = instalments::bases_for(draft, grounds, amount)
+        .iter()
+        .any(|base| {
+            grounds
+                .payments_needed(amount, *base)
+                .is_some_and(|n| n <= longest)
+        });
+    let short = super::shortfalls::says_short(draft, figure.sentence);
+    let words = draft.said.sentences.get(figure.sentence).cloned();
+    let words = plain_words(draft.words(&words.unwrap_or_default()));
+    let proposes = draft.said.questions.contains(&figure.sentence)
+        && words.iter().any(|w| {
+            ["would", "could", "podria", "puede", "sería", "seria", "manage", "possible", "doable"]
+                .iter()
+                .any(|s| w.starts_with(s))
+        });
+    let more = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "more" | "above" | "higher" | "mas" | "than" | "from"));
+    if grounds.debt().is_some() && !covers && proposes && !short && !more {
+        return Some(("short", "proposes payments that do not cover the balance"));
+    }
+    let spoken = grounds.offers.iter().any(|o| o.weekly == amount)
+        || grounds.own_amounts().any(|own| own == amount)
+        || grounds.named_before(amount)
+        || asked_for(grounds, amount);
+    let first = draft.said.figures.iter().find(|f| {
+        f.sentence == figure.sentence
+            && matches!(f.what, Stated::Money { amount, .. } if grounds.debt() != Some(amount))
+    });
+    let denied = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "not" | "no" | "doesnt" | "wont" | "wouldnt" | "isnt" | "below" | "under" | "little" | "low" | "short"
+        )
+    });
+    let minimum = amount == grounds.settings.plans.min_weekly;
+    // "I can't do the 20th, but $112 a week would cover it": what is turned down is something else.
+    let turned = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "but" | "pero" | "however"));
+    (!turned && short && denied && !spoken && !minimum && first.is_some_and(|f| f.span == figure.span))
+        .then_some(("denied", "turns down an amount that nobody offered"))
 }
 
 /// "5 payments of $55 and you're exactly done", of $265: covered, but not to the cent.
