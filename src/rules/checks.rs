@@ -36,6 +36,7 @@ mod segments;
 mod shortfalls;
 mod stems;
 mod subsidy;
+mod sums;
 mod third_parties;
 mod topics;
 mod vouched;

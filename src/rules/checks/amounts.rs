@@ -1,7 +1,8 @@
 //! Amounts: each figure of money is compared with the fact it stands for.
 
-use super::instalments::{self, Sums};
+use super::instalments;
 use super::mentions;
+use super::sums::Sums;
 use super::vouched::{self, role};
 use super::weekly::{pairs_in_order, period_beside, wrong_weekly};
 use super::{Draft, Finding, Grounds, UNGROUNDED};
@@ -76,6 +77,16 @@ fn wrong(
         && !as_of_today
         && !covers_all
         && !mentions::is_spread(draft, grounds, figure, amount);
+    if marked
+        && mentions::is_today(draft, figure)
+        && !draft.said.questions.contains(&figure.sentence)
+        && !mentions::is_spoken(grounds, amount)
+    {
+        return Some(("today", "a payment for today that nobody named"));
+    }
+    if let Some(wrong) = wrong_last(draft, grounds, figure, amount) {
+        return Some(wrong);
+    }
     // Proved by the length beside it, or by the payments it adds up, wherever else it may stand.
     let attributed = is("attributed") || is("owed");
     if !attributed
@@ -174,17 +185,13 @@ fn wrong(
             p.span.end == figure.span.end && first.starts_with("pay")
         });
         // "10 payments of $125 make $1,375": claimed, so it has to be what they make.
-        let products = instalments::products(draft, grounds, figure.sentence);
-        if marked
-            && !pays
-            && !is("covered")
-            && !products.is_empty()
-            && !products.contains(&amount)
-            && !(grounds.debt() == Some(amount) && instalments::adds_up(draft, grounds))
-        {
+        let products = super::sums::products(draft, grounds, figure.sentence);
+        let proved = products.contains(&amount)
+            || grounds.debt() == Some(amount) && super::sums::adds_up(draft, grounds);
+        if marked && !(pays || is("covered") || products.is_empty() || proved) {
             return Some(("total", "a total that its payments do not come to"));
         }
-        if sums.paid.is_empty() || pays || instalments::adds_up(draft, grounds) {
+        if sums.paid.is_empty() || pays || super::sums::adds_up(draft, grounds) {
             accepted.extend(grounds.debt());
         }
         accepted.extend(grounds.parts().into_iter().skip(1));
@@ -203,13 +210,6 @@ fn wrong(
         if mentions::whole(grounds) || asks || grounds.promises && nothing_named {
             accepted.extend(grounds.parts());
         }
-    }
-    if marked
-        && mentions::is_today(draft, figure)
-        && !draft.said.questions.contains(&figure.sentence)
-        && !mentions::is_spoken(grounds, amount)
-    {
-        return Some(("today", "a payment for today that nobody named"));
     }
     if mentions::is_misdated(draft, grounds, figure, amount) {
         return Some((
@@ -331,4 +331,38 @@ fn clears_to_zero(draft: &Draft<'_>) -> bool {
         rest = rest.get(at + 2..).unwrap_or_default();
     }
     false
+}
+
+/// "12 payments of $84 and a last one of $76", of $1,000: with the payments counted in the same sentence
+/// it has to come to what is owed.
+fn wrong_last(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> Option<(&'static str, &'static str)> {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let near: Vec<&str> = words
+        .iter()
+        .rev()
+        .take(4)
+        .map(String::as_str)
+        .take_while(|w| !w.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    let last = near
+        .iter()
+        .any(|w| ["last", "final", "ultim"].iter().any(|s| w.starts_with(s)))
+        || near.first() == Some(&"de") && near.get(1) == Some(&"uno");
+    let pairs = super::sums::pairs(draft, grounds, figure.sentence);
+    let bases = grounds.bases();
+    let fits = |(each, n): &(Cents, i64)| {
+        let with = |n: i64| {
+            let paid = each.checked_mul(n)?.checked_add(amount)?;
+            Some(bases.contains(&paid))
+        };
+        *each == amount || with(*n) == Some(true) || with(n - 1) == Some(true)
+    };
+    (last && grounds.debt().is_some() && !pairs.is_empty() && !pairs.iter().any(fits))
+        .then_some(("last", "a last payment that does not come to the balance"))
 }

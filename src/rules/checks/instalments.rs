@@ -52,6 +52,8 @@ pub(super) fn fit(
     }
     let longest = i64::from(grounds.settings.plans.max_weeks);
     let enough = amount >= grounds.settings.plans.min_weekly;
+    // What the rules compute is a plan only with the length it was computed for.
+    let is_spoken = spoken(grounds, amount);
     for base in bases_for(draft, grounds, amount) {
         let needed = grounds.payments_needed(amount, base)?;
         let paid = amount.checked_mul(payments)?;
@@ -59,7 +61,7 @@ pub(super) fn fit(
         if payments == needed && needed > longest && says_limit(draft, grounds, sentence) {
             return Some(Fit::TooLong);
         }
-        if payments == needed && needed <= longest && enough {
+        if payments == needed && needed <= longest && enough && is_spoken {
             return Some(Fit::Finishes);
         }
         let smaller = rest < amount && names(draft, rest) && adds_last(draft, rest);
@@ -100,45 +102,35 @@ pub(super) fn bases_for(draft: &Draft<'_>, grounds: &Grounds<'_>, amount: Cents)
 /// An amount of payments that may be talked of at all: one that was offered, computed or named by the
 /// tenant; in a refusal also one from a text that gives orders.
 fn may_be_named(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize, amount: Cents) -> bool {
-    let plans = grounds.offers.iter().chain(&grounds.counters);
-    let spoken = |s: &crate::reading::statements::Statements| {
+    let ordered = |s: &crate::reading::statements::Statements| {
         s.figures
             .iter()
             .any(|f| matches!(f.what, Stated::Money { amount: own, .. } if own == amount))
     };
-    plans.clone().any(|p| p.weekly == amount)
-        || grounds.own_amounts().any(|own| own == amount)
-        || grounds.named_before(amount)
+    spoken(grounds, amount)
         || vouched::computed(draft, grounds, amount)
-        || grounds.asked.iter().any(spoken)
+        || grounds.asked.iter().any(ordered)
             && (says_short(draft, sentence) || says_limit(draft, grounds, sentence))
 }
 
-fn names(draft: &Draft<'_>, sum: Cents) -> bool {
+/// Offered, worked out from an offer, or named in the conversation.
+fn spoken(grounds: &Grounds<'_>, amount: Cents) -> bool {
+    let mut plans = grounds.offers.iter().chain(&grounds.counters);
+    plans.any(|p| p.weekly == amount)
+        || grounds.own_amounts().any(|own| own == amount)
+        || grounds.named_before(amount)
+}
+
+pub(super) fn names(draft: &Draft<'_>, sum: Cents) -> bool {
     let is = |f: &Statement| matches!(f.what, Stated::Money { amount, .. } if amount == sum);
     sum > Cents::ZERO && draft.said.figures.iter().any(is)
 }
 
-fn speaks_of_last(draft: &Draft<'_>) -> bool {
+pub(super) fn speaks_of_last(draft: &Draft<'_>) -> bool {
     let last = ["last", "final", "ultim"];
     plain_words(draft.reply)
         .iter()
         .any(|w| last.iter().any(|s| w.starts_with(s)))
-}
-
-/// What the payments counted in a sentence come to.
-pub(super) fn products(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize) -> Vec<Cents> {
-    let inside = draft.said.figures.iter().filter(|f| f.sentence == sentence);
-    inside
-        .filter_map(|f| match f.what {
-            Stated::Money { amount, .. } if grounds.debt() != Some(amount) => {
-                let lengths = vouched::lengths_of(draft, grounds, f);
-                Some(lengths.into_iter().filter_map(move |n| amount.checked_mul(n)))
-            }
-            _ => None,
-        })
-        .flatten()
-        .collect()
 }
 
 /// "And a last one of $55" comes on top of the payments counted before; "with the last one $55" is one
@@ -149,7 +141,10 @@ fn adds_last(draft: &Draft<'_>, last: Cents) -> bool {
         let words = plain_words(before);
         let near = words.iter().rev().take(7);
         let and = near.clone().position(|w| {
-            matches!(w.as_str(), "and" | "y" | "plus" | "then" | "mas" | "luego" | "followed" | "e")
+            matches!(
+                w.as_str(),
+                "and" | "y" | "plus" | "then" | "mas" | "luego" | "followed" | "e"
+            )
         });
         let with = near
             .clone()
@@ -157,123 +152,6 @@ fn adds_last(draft: &Draft<'_>, last: Cents) -> bool {
         matches!(f.what, Stated::Money { amount, .. } if amount == last)
             && and.is_some_and(|and| with.is_none_or(|with| and < with))
     })
-}
-
-/// What payments come to, and what they leave.
-#[derive(Debug, Default)]
-pub(super) struct Sums {
-    /// Sums of payments.
-    pub(super) paid: Vec<Cents>,
-    /// What is owed after them; the last payment.
-    pub(super) rest: Vec<Cents>,
-    /// What they exceed the balance by.
-    pub(super) over: Vec<Cents>,
-}
-
-impl Sums {
-    /// Every sum that follows from the amounts and counts that tenant and reply name.
-    pub(super) fn of(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Self {
-        let mut sums = Self::default();
-        let said = &draft.said.figures;
-        let own_counts = grounds.counts();
-        let longest = i64::from(grounds.settings.plans.max_weeks);
-        let named = |amount: Cents| names(draft, amount);
-        let mut amounts: Vec<Cents> = grounds.offers.iter().map(|o| o.weekly).collect();
-        let least = grounds.settings.plans.min_weekly;
-        amounts.extend(grounds.own_amounts().filter(|a| *a >= least));
-        amounts.extend(
-            grounds
-                .counters
-                .iter()
-                .map(|o| o.weekly)
-                .filter(|a| named(*a)),
-        );
-        for figure in said {
-            let Stated::Money { amount, .. } = figure.what else {
-                continue;
-            };
-            if grounds.debt() == Some(amount) {
-                continue;
-            }
-            let lengths = vouched::lengths_of(draft, grounds, figure);
-            let own = |n: &i64| fit(draft, grounds, figure.sentence, amount, *n).is_some();
-            if lengths.iter().any(own) || vouched::computed(draft, grounds, amount) {
-                amounts.push(amount);
-            }
-        }
-        amounts.sort_unstable();
-        amounts.dedup();
-        for amount in amounts.into_iter().filter(|a| *a > Cents::ZERO) {
-            // Only counts that belong to the amount: any count with any amount would prove too much.
-            let mut counts = own_counts.clone();
-            for figure in said {
-                if matches!(figure.what, Stated::Money { amount: at, .. } if at == amount) {
-                    counts.extend(vouched::lengths_of(draft, grounds, figure));
-                }
-            }
-            if is_after_one(draft) {
-                counts.push(1);
-            }
-            for base in bases_for(draft, grounds, amount) {
-                let Some(needed) = grounds.payments_needed(amount, base) else {
-                    continue;
-                };
-                for n in counts.iter().copied().chain([needed.min(longest)]) {
-                    if (1..=needed.max(longest)).contains(&n) {
-                        sums.add(base, amount, n);
-                    }
-                }
-                // The smaller last payment.
-                let last = amount
-                    .checked_mul(needed - 1)
-                    .and_then(|p| base.checked_sub(p));
-                sums.rest.extend(last.filter(|last| *last != amount));
-            }
-        }
-        let own: Vec<Cents> = grounds.own_amounts().collect();
-        for (at, first) in own.iter().enumerate() {
-            let pairs = own
-                .iter()
-                .skip(at + 1)
-                .filter_map(|second| first.checked_add(*second));
-            sums.paid.extend(pairs);
-        }
-        // Single payments one after another.
-        let mut all = Cents::ZERO;
-        for single in grounds.singles() {
-            all = all.checked_add(single).unwrap_or(all);
-            sums.paid.push(all);
-        }
-        sums
-    }
-
-    fn add(&mut self, base: Cents, amount: Cents, payments: i64) {
-        let Some(paid) = amount.checked_mul(payments) else {
-            return;
-        };
-        self.paid.push(paid);
-        let positive = |c: &Cents| *c > Cents::ZERO;
-        let left = base.checked_sub(paid).filter(positive);
-        self.rest
-            .extend(left.filter(|left| *left != amount || payments == 1));
-        self.over.extend(paid.checked_sub(base).filter(positive));
-    }
-
-    /// Whether it is any of them.
-    pub(super) fn has(&self, sum: Cents) -> bool {
-        self.paid.contains(&sum) || self.rest.contains(&sum) || self.over.contains(&sum)
-    }
-}
-
-/// "After today's payment", "después del primer pago": one payment.
-fn is_after_one(draft: &Draft<'_>) -> bool {
-    let words = plain_words(draft.reply);
-    let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
-    has(&[
-        "after", "once", "despues", "luego", "tras", "leaves", "leaving", "deja",
-    ]) && has(&[
-        "first", "todays", "today", "that", "primer", "primero", "hoy", "one", "payment",
-    ])
 }
 
 /// Whether a number of weeks or payments follows from an amount in play: what the balance takes, all
@@ -448,42 +326,6 @@ pub(super) fn is_proven_total(
                 && fit(draft, grounds, f.sentence, amount, *n).is_some()
         }),
         _ => false,
-    })
-}
-
-/// Whether payments that the reply names pay the debt to the cent, a first or last one included.
-pub(super) fn adds_up(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
-    let Some(debt) = grounds.debt() else {
-        return false;
-    };
-    let counts: Vec<i64> = draft
-        .said
-        .figures
-        .iter()
-        .filter_map(|f| vouched::count(draft, f))
-        .collect();
-    let amounts = draft.said.figures.iter().filter_map(|f| match f.what {
-        Stated::Money { amount, .. } if amount != debt => Some(amount),
-        _ => None,
-    });
-    let mut paid = amounts.flat_map(|a| {
-        counts
-            .iter()
-            .filter_map(move |n| Some((a, *n, a.checked_mul(*n)?)))
-    });
-    paid.any(|(amount, n, paid)| {
-        // "12 payments, the last one $15"
-        let last = amount
-            .checked_mul(n - 1)
-            .and_then(|paid| debt.checked_sub(paid))
-            .filter(|last| *last > Cents::ZERO && *last < amount);
-        if speaks_of_last(draft) && last.is_some_and(|last| names(draft, last)) {
-            return true;
-        }
-        let apart = debt
-            .checked_sub(paid)
-            .filter(|rest| *rest >= Cents::ZERO && *rest != amount);
-        apart.is_some_and(|rest| rest == Cents::ZERO || names(draft, rest))
     })
 }
 

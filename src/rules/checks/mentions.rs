@@ -262,9 +262,11 @@ pub(super) fn is_over(draft: &Draft<'_>, figure: &Statement) -> bool {
     crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()))
         .iter()
         .any(|w| {
-            ["over", "more", "extra", "exceed", "sobr", "exced", "above", "demas"]
-                .iter()
-                .any(|s| w.starts_with(s))
+            [
+                "over", "more", "extra", "exceed", "sobr", "exced", "above", "demas",
+            ]
+            .iter()
+            .any(|s| w.starts_with(s))
         })
 }
 

@@ -1,6 +1,6 @@
 //! Percentages and fractions.
 
-use super::instalments::Sums;
+use super::sums::Sums;
 use super::{Draft, Finding, Grounds, UNGROUNDED};
 use crate::reading::plain_words;
 use crate::reading::statements::Stated;

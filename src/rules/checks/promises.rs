@@ -78,8 +78,7 @@ fn is_sufficiency(
     enough
         && draft.said.figures.iter().any(|f| match f.what {
             Stated::Money { amount, .. } => {
-                f.sentence == phrase.sentence
-                    && instalments::finishes(draft, grounds, f, amount)
+                f.sentence == phrase.sentence && instalments::finishes(draft, grounds, f, amount)
             }
             _ => false,
         })
@@ -164,7 +163,7 @@ fn takes_up_silently(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
         .any(|s| w.starts_with(s))
     });
     // "After 4 weeks at $110, $545 would be left": an answer, nothing agreed to.
-    let sums = instalments::Sums::of(draft, grounds);
+    let sums = super::sums::Sums::of(draft, grounds);
     let tells_rest = draft.said.named("accepts").next().is_none()
         && draft.said.figures.iter().any(|f| match f.what {
             Stated::Money { amount, .. } => sums.rest.contains(&amount),

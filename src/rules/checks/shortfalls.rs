@@ -106,7 +106,8 @@ pub(super) fn says_limit(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usi
         || refuses(words)
         || words.iter().any(|w| {
             [
-                "longer", "past", "exced", "pasa", "supera", "beyond", "limit", "exceed", "permit", "allow",
+                "longer", "past", "exced", "pasa", "supera", "beyond", "limit", "exceed", "permit",
+                "allow",
             ]
             .iter()
             .any(|stem| w.starts_with(stem))

@@ -35,9 +35,11 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
         count(draft, f).is_none()
             && matches!(f.what, Stated::Money { amount, .. } if !balances.contains(&amount) || f.span == figure.span)
     };
-    let is_length =
-        |f: &Statement| !role(draft, f, "maximum") && !role(draft, f, "late") && !is_limit(draft, f);
-    let length = |f: &Statement| count(draft, f).filter(|_| is_length(f) && !is_when(draft, figure, f));
+    let is_length = |f: &Statement| {
+        !role(draft, f, "maximum") && !role(draft, f, "late") && !is_limit(draft, f)
+    };
+    let length =
+        |f: &Statement| count(draft, f).filter(|_| is_length(f) && !is_when(draft, figure, f));
     let amounts: Vec<&Statement> = inside().filter(|f| is_money(f)).collect();
     let lengths: Vec<(usize, i64)> = inside()
         .filter_map(|f| count(draft, f).map(|n| (f.span.start, n)))
@@ -86,7 +88,9 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
 pub(super) fn is_when(draft: &Draft<'_>, money: &Statement, length: &Statement) -> bool {
     let gap = draft.reply.get(money.span.end..length.span.start);
     let span = draft.words(&length.span).to_lowercase();
-    let led = ["in ", "en ", "dentro "].iter().any(|p| span.starts_with(p));
+    let led = ["in ", "en ", "dentro "]
+        .iter()
+        .any(|p| span.starts_with(p));
     gap.is_some_and(|gap| match gap.trim() {
         "" => led,
         gap => matches!(gap, "in" | "en" | "dentro de"),
@@ -139,7 +143,10 @@ fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     match plain_words(after).as_slice() {
         [first, ..] if matches!(first.as_str(), "max" | "maximum" | "maximo" | "tops") => true,
-        [a, b, ..] => matches!((a.as_str(), b.as_str()), ("at", "most") | ("como", "maximo")),
+        [a, b, ..] => matches!(
+            (a.as_str(), b.as_str()),
+            ("at", "most") | ("como", "maximo")
+        ),
         _ => false,
     }
 }

@@ -277,13 +277,19 @@ fn contradicts(
     let words = plain_words(draft.words(&words.unwrap_or_default()));
     let proposes = draft.said.questions.contains(&figure.sentence)
         && words.iter().any(|w| {
-            ["would", "could", "podria", "puede", "sería", "seria", "manage", "possible", "doable"]
-                .iter()
-                .any(|s| w.starts_with(s))
+            [
+                "would", "could", "podria", "puede", "sería", "seria", "manage", "possible",
+                "doable",
+            ]
+            .iter()
+            .any(|s| w.starts_with(s))
         });
-    let more = words
-        .iter()
-        .any(|w| matches!(w.as_str(), "more" | "above" | "higher" | "mas" | "than" | "from"));
+    let more = words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "more" | "above" | "higher" | "mas" | "than" | "from"
+        )
+    });
     if grounds.debt().is_some() && !covers && proposes && !short && !more {
         return Some(("short", "proposes payments that do not cover the balance"));
     }
@@ -298,7 +304,17 @@ fn contradicts(
     let denied = words.iter().any(|w| {
         matches!(
             w.as_str(),
-            "not" | "no" | "doesnt" | "wont" | "wouldnt" | "isnt" | "below" | "under" | "little" | "low" | "short"
+            "not"
+                | "no"
+                | "doesnt"
+                | "wont"
+                | "wouldnt"
+                | "isnt"
+                | "below"
+                | "under"
+                | "little"
+                | "low"
+                | "short"
         )
     });
     let minimum = amount == grounds.settings.plans.min_weekly;
@@ -306,8 +322,13 @@ fn contradicts(
     let turned = words
         .iter()
         .any(|w| matches!(w.as_str(), "but" | "pero" | "however"));
-    (!turned && short && denied && !spoken && !minimum && first.is_some_and(|f| f.span == figure.span))
-        .then_some(("denied", "turns down an amount that nobody offered"))
+    (!turned
+        && short
+        && denied
+        && !spoken
+        && !minimum
+        && first.is_some_and(|f| f.span == figure.span))
+    .then_some(("denied", "turns down an amount that nobody offered"))
 }
 
 /// "5 payments of $55 and you're exactly done", of $265: covered, but not to the cent.
@@ -327,7 +348,7 @@ fn comes_short_of_exact(
     });
     let bases = grounds.bases();
     exact
-        && !instalments::adds_up(draft, grounds)
+        && !super::sums::adds_up(draft, grounds)
         && vouched::lengths_of(draft, grounds, figure).iter().all(|n| {
             amount
                 .checked_mul(*n)
