@@ -79,7 +79,7 @@ impl Rig {
             "STAGE_CONCURRENCY",
         ];
         let mut environment: Vec<(String, String)> = std::env::vars()
-            .filter(|(name, _)| tried.contains(&name.as_str()))
+            .filter(|(name, _)| tried.contains(&name.as_str()) || name.starts_with("MIMALLOC_"))
             .collect();
         for (name, value) in [
             ("DATABASE_URL", database.clone()),
