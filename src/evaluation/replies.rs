@@ -377,6 +377,43 @@ pub fn report(paths: &[PathBuf], quiet: bool) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    /// Right replies with one amount ten dollars higher: what follows from the facts no longer does.
+    /// A few stay right (an instalment may be rounded up), so the limit is no zero.
+    #[test]
+    fn altered_amounts_are_noticed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/replies");
+        let paths = ["held_out_30.jsonl", "own_2.jsonl", "own_3.jsonl"].map(|f| folder.join(f));
+        let records = read(&paths).expect("the files");
+        let (mut altered, mut sent) = (0, Vec::new());
+        for record in records.iter().filter(|r| r.suite == "good") {
+            let Some(reply) = &record.reply else { continue };
+            for (at, _) in reply.match_indices('$') {
+                let digits: String = reply[at + 1..]
+                    .chars()
+                    .take_while(|c| c.is_ascii_digit() || *c == ',')
+                    .collect();
+                let figure = digits.trim_end_matches(',');
+                let Ok(amount) = figure.replace(',', "").parse::<i64>() else {
+                    continue;
+                };
+                let (before, after) = (&reply[..=at], &reply[at + 1 + figure.len()..]);
+                let wrong = format!("{before}{}{after}", amount + 10);
+                let mut record = record.clone();
+                record.reply = Some(wrong.clone());
+                altered += 1;
+                if replay(&record).auto {
+                    sent.push(wrong);
+                }
+            }
+        }
+        assert!(altered > 400, "{altered} altered");
+        assert!(
+            sent.len() * 40 <= altered,
+            "{} of {altered} sent: {sent:#?}",
+            sent.len()
+        );
+    }
+
     #[test]
     #[ignore = "prints the figures of a folder, for people who extend the tables"]
     fn figures() {
