@@ -165,10 +165,10 @@ fn is_start_limit(
         .collect();
     let has = |stems: &[&str]| words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
     hundredths == i64::from(grounds.settings.plans.max_start_days) * 100
-        && has(&[
+        && (has(&[
             "start", "begin", "first", "empe", "empie", "comen", "comien", "inici", "primer",
             "arran",
-        ])
+        ]) || grounds.said_any(&["start", "begin", "first", "empezar", "empiezo", "comenzar"]))
         && has(&[
             "within",
             "next",

@@ -74,6 +74,9 @@ pub(super) fn is_known(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statem
     {
         return true;
     }
+    if is_excess(draft, grounds, figure) {
+        return true;
+    }
     if is_list_mark(draft.reply, &figure.span) || is_small_count(draft, figure) {
         return true;
     }
@@ -209,6 +212,25 @@ fn is_repeated(draft: &Draft<'_>, grounds: &Grounds<'_>, n: i64, figure: &Statem
         && weekly
             .into_iter()
             .any(|weekly| instalments::fit(draft, grounds, figure.sentence, weekly, n).is_some())
+}
+
+/// "16 weeks, 4 more than a plan can have": a length less the longest.
+fn is_excess(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let (Stated::Number(hundredths)
+    | Stated::Money {
+        amount: Cents(hundredths),
+        marked: false,
+    }) = figure.what
+    else {
+        return false;
+    };
+    let longest = i64::from(grounds.settings.plans.max_weeks);
+    let after = plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let more = after
+        .first()
+        .is_some_and(|w| matches!(w.as_str(), "more" | "over" | "mas" | "too" | "de"));
+    let mut lengths = draft.said.figures.iter().filter_map(vouched::weeks);
+    more && lengths.any(|n| (n - longest) * 100 == hundredths)
 }
 
 /// "5 pm", when "5pm" was said.

@@ -173,7 +173,12 @@ pub(super) fn counts(
         Stated::Money { amount, .. } if grounds.debt() != Some(amount) => Some(amount),
         _ => None,
     });
-    let own = grounds.own_amounts().filter(|_| unit == Unity::Payment);
+    // "70 a week. how long", where the reader sees no offer.
+    let rhythm = |f: &Statement| matches!(f.what, Stated::Period { .. });
+    let weekly = grounds.own.iter().flat_map(|s| &s.figures).any(rhythm);
+    let own = grounds
+        .own_amounts()
+        .filter(|_| unit == Unity::Payment || weekly && n > longest);
     let offered = grounds
         .offers
         .iter()
