@@ -175,11 +175,14 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
                     && own_figure(c, at, candidates);
                 let lowered = lowered || refused_since;
                 let corrected = corrected || lowered || closes(c, o.end, at);
-                let foreign = *s == Stance::Foreign;
+                let foreign = *s == Stance::Foreign && !taken_out(c, o.end, at);
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.
                 let own = refused && !foreign && own_figure(c, at, candidates);
-                (corrected && !foreign || own).then_some(o)
+                let share = *s == Stance::Foreign
+                    && !foreign
+                    && judge(c, at, at, at + 1, candidates) == Stance::Offered;
+                (corrected && !foreign || own || share).then_some(o)
             }
             None => candidates
                 .iter()
@@ -208,6 +211,21 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
         });
     }
     carried
+}
+
+/// "I make 520 a week and can put 80 of it on the rent", "gano 450 por semana, de ahi le doy 60": a
+/// share comes as often as what it is taken of.
+fn taken_out(c: &Context, from: usize, at: usize) -> bool {
+    let word = |i: usize, of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    let of = (at + 1..at + 4).any(|i| {
+        word(i, &["of", "from"]) && word(i + 1, &["it", "that"])
+            || word(i, &["de"]) && word(i + 1, &["ahi", "eso", "esos", "ese"])
+    });
+    let led = (from..at).any(|i| {
+        word(i, &["de"]) && word(i + 1, &["ahi", "eso", "esos", "ese"])
+            || word(i, &["from", "of"]) && word(i + 1, &["that", "it"])
+    });
+    of || led
 }
 
 /// "75 a week, nah hold up my phone bill went up, 65": a figure that ends its sentence after a turn.
