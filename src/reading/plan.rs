@@ -95,10 +95,12 @@ fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]
         }
         // "100 is a lot but fine": a refusal is taken back by what follows the "but".
         let refused = matches!(s, Stance::Refused(CueKind::Reject));
+        // "used to send 60 a week no problem": how it went then, not whether it will do now.
+        let past = matches!(s, Stance::Refused(CueKind::Past));
         let from = o.end;
         let accepted = c.cues.iter().any(|q| {
             q.kind == CueKind::Accept
-                && q.start >= from
+                && q.start >= from + usize::from(past)
                 && (!refused || (from..q.end).any(|i| c.is(i, Class::Adversative)))
                 && !(from..q.start).any(|i| c.money(i).is_some())
                 && !(q.start.saturating_sub(2)..q.start).any(|i| c.is(i, Class::Negator))

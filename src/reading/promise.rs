@@ -153,6 +153,8 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
         let end = purpose.map(|p| p.start).min().unwrap_or(end);
         let scope = q.start..end;
         let mut found = payments(c, scope.clone(), plans);
+        // "el martes le pago 350": the verb is also the noun for what is paid.
+        found = without_verb(c, found, q);
         if let Some(what) = fronted(c, from..q.start.max(from), q, &found, plans) {
             let when = found.first().and_then(|i| i.when.clone());
             found = vec![item(
@@ -243,6 +245,24 @@ fn other_before(c: &Context, at: usize) -> bool {
     let other = ["other", "otros", "otras", "last", "remaining"];
     let word = at.checked_sub(1).map(|i| c.sym(i));
     word.is_some_and(|w| other.iter().any(|o| c.model.lexicon.get(o) == Some(w)))
+}
+
+/// Drops what only the verb of the commitment named.
+fn without_verb(c: &Context, mut found: Vec<Item>, q: &Cue) -> Vec<Item> {
+    let verbs = ["pago", "abono", "deposito"];
+    let verb = |i: &Item| {
+        let named = |w: usize| {
+            verbs
+                .iter()
+                .any(|v| c.model.lexicon.get(v) == Some(c.sym(w)))
+        };
+        i.amount.is_none() && i.what.is_some_and(|w| w < q.end && named(w))
+    };
+    if found.len() > 1 && verb(&found[0]) {
+        let when = found.remove(0).when;
+        found[0].when = found[0].when.take().or(when);
+    }
+    found
 }
 
 /// "I'll get it later", "you'll have everything": with a verb that is not of paying, something must
@@ -362,6 +382,9 @@ fn is_left_over(c: &Context, i: usize) -> bool {
 /// "call me about the rest": talked of, not paid.
 fn spoken_of(c: &Context, i: usize) -> bool {
     let word = |i: usize, of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    if c.is(i, Class::WholePronoun) && i > 0 && word(i - 1, &["about", "sobre"]) {
+        return true;
+    }
     // "about half friday" is a figure, "about the rest" a topic.
     i > 1
         && word(i - 1, &["the", "my", "that", "this", "el", "la"])
