@@ -98,9 +98,9 @@ impl Config {
             sidecar_port: env.number_of(&["SIDECAR_PORT", "METRICS_PORT"], 9090),
             neighbours: neighbours(env),
             engine: EngineSettings {
-                concurrency: env.number("STAGE_CONCURRENCY", 512),
+                concurrency: env.number("STAGE_CONCURRENCY", 128),
                 max_attempts: env.number("MAX_ATTEMPTS", 10),
-                commit_shards: env.number("COMMIT_SHARDS", 3),
+                commit_shards: env.number("COMMIT_SHARDS", 2),
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
                 wake_every: env.seconds("WAKE_SECONDS", 5.0),

@@ -13,6 +13,10 @@ use orchestrator::service::{Roles, Service};
 use orchestrator::stages::{Row, STAGES};
 use orchestrator::store;
 
+/// Small, short-lived values by the million: see docs/performance.md for what it is worth.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Answers tenants' texts about overdue rent.
 #[derive(Parser)]
 #[command(version)]

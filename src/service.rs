@@ -160,6 +160,7 @@ impl Service {
             io: Io {
                 neighbours,
                 db: db.clone(),
+                questions: store::Questions::start(&db),
                 clock: clock.clone(),
                 metrics: Arc::clone(&metrics),
             },

@@ -5,6 +5,8 @@
 //! cargo bench --bench load -- capacity|rates|slow-model|backlog|history|replicas|idle|analyze [numbers]
 //! ```
 //!
+//! `STATEMENTS=1` lists what Postgres spent its time on (needs `pg_stat_statements`; costs a little).
+//!
 //! Programs with printed figures, not tests: nothing here fails because a machine is slow. They do
 //! fail when a text is lost, sent twice or sent to somebody else.
 
@@ -22,6 +24,7 @@ mod machine;
 mod reading;
 mod rig;
 mod scenarios;
+mod statements;
 mod texts;
 
 #[tokio::main]

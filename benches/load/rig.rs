@@ -44,8 +44,17 @@ impl Rig {
     /// Servers and neighbours; replicas are started by [`Rig::replicas`].
     pub(crate) async fn start() -> Self {
         let nats_server = Nats::start(NatsOptions::default()).expect("a nats-server");
+        let statements = [
+            "shared_preload_libraries=pg_stat_statements",
+            "pg_stat_statements.track_planning=on",
+        ];
         let postgres = Postgres::start(PostgresOptions {
             durable: true,
+            settings: if crate::statements::wanted() {
+                statements.map(str::to_owned).to_vec()
+            } else {
+                Vec::new()
+            },
             ..PostgresOptions::default()
         })
         .expect("a Postgres");
@@ -70,7 +79,7 @@ impl Rig {
             "STAGE_CONCURRENCY",
         ];
         let mut environment: Vec<(String, String)> = std::env::vars()
-            .filter(|(name, _)| tried.contains(&name.as_str()))
+            .filter(|(name, _)| tried.contains(&name.as_str()) || name.starts_with("MIMALLOC_"))
             .collect();
         for (name, value) in [
             ("DATABASE_URL", database.clone()),

@@ -36,6 +36,7 @@ fn print_times(what: &str, took: &[Duration]) {
 
 async fn measured(rig: &Rig, door: &Door, texts: Range<usize>, in_flight: usize) -> (Outcome, f64) {
     let count = texts.len();
+    crate::statements::reset(&rig.db).await;
     let before = rig.usage().await;
     let outcome = closed_loop(door, texts, in_flight).await;
     let after = rig.usage().await;
@@ -43,6 +44,7 @@ async fn measured(rig: &Rig, door: &Door, texts: Range<usize>, in_flight: usize)
     println!("  throughput      {rate:>9.0} texts/s");
     print_times("outcome", &outcome.times(None));
     rig.print_usage(before, after, count);
+    crate::statements::print(&rig.db, count).await;
     (outcome, rate)
 }
 

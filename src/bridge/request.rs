@@ -83,7 +83,7 @@ pub(super) async fn about(
         },
         false => handled.await,
     };
-    span.record("status", response.status().as_u16());
+    trace::conclude(&span, "status", i64::from(response.status().as_u16()));
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         response = error.render(&about, bridge.clock.now());
     }

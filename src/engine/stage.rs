@@ -10,7 +10,7 @@ use super::{Clock, Decision, EffectResult, Incoming};
 use crate::events::StageInput;
 use crate::neighbours::Neighbours;
 use crate::ops::metrics::Metrics;
-use crate::store::{Case, Db, Needs};
+use crate::store::{Case, Db, Needs, Questions};
 
 /// What a stage's `gather` may use. Reads only: a stage that wants to change the world returns an
 /// [`super::Effect`], a stage that wants to change state returns changes.
@@ -20,6 +20,8 @@ pub struct Io {
     pub neighbours: Neighbours,
     /// For reading.
     pub db: Db,
+    /// What every text asks, asked together.
+    pub questions: Questions,
     /// For noting when a question was asked; decisions are given the time.
     pub clock: Clock,
     /// For counting what only a stage knows.

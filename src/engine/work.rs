@@ -113,7 +113,8 @@ impl<S: Stage> Work<S> {
         let started = std::time::Instant::now();
         let span = trace::message(S::NAME, &parcel.envelope);
         let incoming = parcel.envelope.traceparent.clone();
-        let handled = with_progress(&acker, self.progress_every, self.handle(parcel));
+        // A stage's whole way is kilobytes of state, and every wrapper around it would copy them.
+        let handled = with_progress(&acker, self.progress_every, Box::pin(self.handle(parcel)));
         let leave = trace::within(incoming.as_deref(), span.clone(), handled).await;
         let outcome = match &leave {
             Leave::Ack => "handled",
@@ -121,7 +122,7 @@ impl<S: Stage> Work<S> {
             Leave::Term => "parked",
             Leave::Silent => "interrupted",
         };
-        span.record("outcome", outcome);
+        trace::conclude(&span, "outcome", outcome);
         self.engine
             .metrics
             .stage_finished(S::NAME, outcome, started.elapsed());
@@ -243,14 +244,14 @@ impl<S: Stage> Work<S> {
         let engine = &self.engine;
         if S::ASKS_OUTSIDE {
             let id = event.envelope.id;
-            let look = || handled::of(&engine.io.db, id, S::NAME);
+            let look = || engine.io.questions.handled(id, S::NAME);
             match self.patiently(look).await {
                 Some(Some(kept)) => return self.publish(&kept, Vec::new()).await,
                 Some(None) => {}
                 None => return Walked::Leave(Leave::Silent),
             }
         }
-        let gathered = self.stage.gather(event, &engine.io);
+        let gathered = Box::pin(self.stage.gather(event, &engine.io));
         let found = match gathered.instrument(part!("gather")).await {
             Ok(found) => Arc::new(found),
             Err(StageError::Later { after, because }) => return Walked::Failed { after, because },

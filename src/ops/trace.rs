@@ -40,7 +40,6 @@ pub fn request(method: &str, route: &str, correlation_id: &str) -> Span {
         method,
         route,
         correlation_id = logged(correlation_id),
-        status = tracing::field::Empty,
     )
 }
 
@@ -57,7 +56,6 @@ pub fn message(stage: &'static str, envelope: &Envelope) -> Span {
         correlation_id = logged(&envelope.correlation_id),
         conversation_id = conversation.map(|c| logged(c.as_str())),
         workflow_id = envelope.workflow.map(tracing::field::display),
-        outcome = tracing::field::Empty,
     )
 }
 
@@ -80,6 +78,12 @@ pub async fn within<F: Future>(incoming: Option<&str>, span: Span, work: F) -> F
     INCOMING
         .scope(incoming.map(Arc::from), work.instrument(span))
         .await
+}
+
+/// How a span's work ended, for its trace only: nothing is logged after it, and to record a field makes
+/// the log's layer read and write all of them again.
+pub fn conclude(span: &Span, key: &'static str, value: impl Into<opentelemetry::Value>) {
+    span.set_attribute(key, value);
 }
 
 /// The `traceparent` of whatever is done now because of this work.

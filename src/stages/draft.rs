@@ -18,7 +18,7 @@ use crate::rules::checks::{self, CheckSettings, Grounds, Judgement};
 use crate::rules::prompt::{self, PromptSettings};
 use crate::store::steps::Step;
 use crate::store::workflows::WorkflowUpdate;
-use crate::store::{Case, ConsentUse, Needs, consents};
+use crate::store::{Case, ConsentUse, Needs};
 
 /// The longest text the SMS Agent takes (`upstreams.md` §2.1).
 const LONGEST_TEXT: usize = 1600;
@@ -125,7 +125,7 @@ impl Stage for Draft {
         let TurnReady { turn, facts } = &event.body;
         // Not even what the tenant wrote goes to a model once nothing may be texted back (R2, R4).
         let (phone, tenant) = (&turn.phone_number, turn.tenant_id.as_ref());
-        if consents::silenced(&io.db, phone, tenant).await? {
+        if io.questions.silenced(phone, tenant).await? {
             return Ok(Found::without_a_model(began));
         }
         let messages = prompt::messages(turn, facts, &self.settings.prompt);

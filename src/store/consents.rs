@@ -156,21 +156,20 @@ pub(super) async fn standing(
         .collect()
 }
 
-/// Whether nothing may be texted to a number, or to its tenant: asked before a model is, without a
-/// lock, because the send is asked again.
-pub async fn silenced(
+/// Of each number, with its tenant, whether nothing may be texted to it.
+pub(super) async fn silenced_each(
     pool: &Db,
-    phone: &Phone,
-    tenant: Option<&TenantId>,
-) -> Result<bool, sqlx::Error> {
+    owned: &[(Phone, Option<TenantId>)],
+) -> Result<Vec<bool>, sqlx::Error> {
     sqlx::query_scalar(
         "select exists (select 1 from consents
-                        where phone_number = $1 and (opted_out or cardinality(holds) > 0))
-             or exists (select 1 from holds where lifted_at is null and tenant_id = $2)",
+                        where phone_number = u.phone and (opted_out or cardinality(holds) > 0))
+             or exists (select 1 from holds where lifted_at is null and tenant_id = u.tenant)
+         from unnest($1::text[], $2::text[]) with ordinality as u(phone, tenant, place) order by place",
     )
-    .bind(phone.as_str())
-    .bind(tenant.map(TenantId::as_str))
-    .fetch_one(pool)
+    .bind(column(owned, |(phone, _)| phone.as_str()))
+    .bind(column(owned, |(_, tenant)| tenant.as_ref().map(TenantId::as_str)))
+    .fetch_all(pool)
     .await
 }
 

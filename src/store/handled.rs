@@ -1,5 +1,7 @@
 //! Which stage has handled which event, and what it emitted because of it.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::Postgres;
 use sqlx::types::Json;
@@ -87,14 +89,16 @@ pub async fn among(
     Ok(found.into_iter().map(EventId).collect())
 }
 
-/// The kept events of one mark, if it is set.
-pub async fn of(
-    pool: &Db,
-    event: EventId,
-    stage: &'static str,
-) -> Result<Option<Vec<Kept>>, sqlx::Error> {
-    Ok(find(pool, &[(event, stage)])
+/// The kept events of each mark, if it is set.
+pub(super) async fn each(
+    db: &Db,
+    events: &[(EventId, &'static str)],
+) -> Result<Vec<Option<Vec<Kept>>>, sqlx::Error> {
+    let mut found: HashMap<(EventId, String), Vec<Kept>> = find(db, events)
         .await?
-        .pop()
-        .map(|(_, _, kept)| kept))
+        .into_iter()
+        .map(|(event, stage, kept)| ((event, stage), kept))
+        .collect();
+    let kept = |(event, stage): &(EventId, &str)| found.remove(&(*event, (*stage).to_owned()));
+    Ok(events.iter().map(kept).collect())
 }

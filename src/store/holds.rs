@@ -127,15 +127,17 @@ async fn copy_to_numbers(
     sqlx::query(
         "with concerned as (
            select phone_number from consents
-           where phone_number = any($1)
-              or phone_number in (select k.phone_number from conversations k where k.tenant_id = any($2))
+           where phone_number = any(array(
+             select unnest($1::text[])
+             union select k.phone_number from conversations k where k.tenant_id = any($2)))
            order by phone_number for update)
          update consents c set holds = array(
-           select distinct h.kind::text from holds h
-           where h.lifted_at is null
-             and (h.phone_number = c.phone_number
-                  or h.tenant_id in (select k.tenant_id from conversations k
-                                     where k.phone_number = c.phone_number))
+           select h.kind::text from holds h
+           where h.lifted_at is null and h.phone_number = c.phone_number
+           union
+           select h.kind::text from conversations k
+           join holds h on h.tenant_id = k.tenant_id and h.lifted_at is null
+           where k.phone_number = c.phone_number
            order by 1)
          from concerned where c.phone_number = concerned.phone_number",
     )

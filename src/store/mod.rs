@@ -35,6 +35,7 @@ pub mod steps;
 pub mod texts;
 pub mod timeline;
 pub mod timers;
+pub mod together;
 pub mod unfinished;
 pub mod workflows;
 
@@ -43,6 +44,7 @@ pub use change::{Change, apply};
 pub use db::{Db, Tx};
 pub use patience::Patience;
 pub use pool::{DatabaseSettings, connect, migrate, migrations, open};
+pub use together::Questions;
 
 /// One column of a batch, for `UNNEST`.
 pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {

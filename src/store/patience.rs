@@ -37,9 +37,14 @@ impl Patience {
             // Local: behind a transaction-mode pooler there is no session to set anything in. The
             // second one ends the transactions of clients that are gone without a word, whose
             // conversations would stay locked as long as the server believes in them.
+            //
+            // The rest is for speed (docs/performance.md). Everything a round asks has an index. But a
+            // plan made while a table was small is kept for as long as its statistics are, and then
+            // reads the whole table for every round; and no round is worth compiling.
             begin: format!(
                 "begin; set local statement_timeout = {millis}; \
-                 set local idle_in_transaction_session_timeout = {millis}"
+                 set local idle_in_transaction_session_timeout = {millis}; \
+                 set local enable_seqscan = off; set local jit = off"
             )
             .into(),
             stalled: Arc::default(),

@@ -211,8 +211,11 @@ pub async fn settle(
         )
         .bind(id)
         .bind(now),
+        // A stream that was away says nothing about whether a stage has handled what was published
+        // before: the next look at that must not come the later for it.
         Outcome::Later { error, due_at } => sqlx::query(
-            "update relay_queue set attempts = attempts + 1, due_at = $2, last_error = $3
+            "update relay_queue set due_at = $2, last_error = $3,
+               attempts = attempts + (state <> 'published' or $3::text is null)::integer
              where id = $1",
         )
         .bind(id)

@@ -1,8 +1,8 @@
 //! One model on one server: asks once and says what went wrong.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use async_openai::Client;
@@ -10,6 +10,8 @@ use async_openai::config::OpenAIConfig;
 use async_openai::error::OpenAIError;
 use async_openai::middleware::{HttpRequestFactory, ReqwestService};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tower::Service as _;
 use tracing::Instrument as _;
@@ -252,32 +254,65 @@ impl Endpoint {
         })
     }
 
-    fn request(&self, messages: &[Message], workflow: WorkflowId, format: Format) -> Value {
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|message| json!({"role": message.role(), "content": message.text()}))
-            .collect();
-        let mut request = json!({
-            "model": self.settings.model,
-            "messages": messages,
-            "temperature": self.asking.temperature,
-            "max_tokens": self.asking.max_tokens,
-            "store": false,
-            // Never a phone number or a name.
-            "user": workflow.to_string(),
-        });
-        match format {
-            Format::Schema => {
-                request["response_format"] = json!({
-                    "type": "json_schema",
-                    "json_schema": { "name": "reply", "strict": true, "schema": answer::schema() },
-                });
-            }
-            Format::Object => request["response_format"] = json!({"type": "json_object"}),
-            Format::Plain => {}
+    fn request<'a>(
+        &'a self,
+        messages: &'a [Message],
+        workflow: WorkflowId,
+        format: Format,
+    ) -> Request<'a> {
+        let said = |message: &'a Message| Said {
+            role: message.role(),
+            content: message.text(),
+        };
+        Request {
+            model: &self.settings.model,
+            messages: messages.iter().map(said).collect(),
+            temperature: self.asking.temperature,
+            max_tokens: self.asking.max_tokens,
+            store: false,
+            user: workflow.to_string(),
+            response_format: match format {
+                Format::Schema => SCHEMA.as_deref(),
+                Format::Object => OBJECT.as_deref(),
+                Format::Plain => None,
+            },
         }
-        request
     }
+}
+
+/// The body of a request.
+#[derive(Serialize)]
+struct Request<'a> {
+    model: &'a str,
+    messages: Vec<Said<'a>>,
+    temperature: f64,
+    max_tokens: u32,
+    store: bool,
+    /// Never a phone number or a name.
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+/// The same for every request, written once.
+static SCHEMA: LazyLock<Option<Box<RawValue>>> = LazyLock::new(|| {
+    raw(&json!({
+        "type": "json_schema",
+        "json_schema": { "name": "reply", "strict": true, "schema": answer::schema() },
+    }))
+});
+static OBJECT: LazyLock<Option<Box<RawValue>>> =
+    LazyLock::new(|| raw(&json!({"type": "json_object"})));
+
+/// Always `Some`: whatever is a value can be written.
+fn raw(value: &Value) -> Option<Box<RawValue>> {
+    to_raw_value(value).ok()
 }
 
 /// One request. The answer is read here, to its end but not beyond all measure, and handed on whole.

@@ -24,8 +24,9 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 /// The features of one reply.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Features {
-    /// Every feature, each once, in a fixed order.
-    pub all: BTreeSet<String>,
+    /// Every feature, each once, in a fixed order. Sorted at the end: a reply has several hundred, and a
+    /// tree of them was the dearest part of the checks.
+    pub all: Vec<String>,
     /// Its plain words that are neither names nor words of the company's facts.
     plain: BTreeSet<String>,
 }
@@ -39,12 +40,12 @@ impl Features {
         row.extend(masked(reply, grounds));
         row.push("$".to_owned());
         for (at, word) in row.iter().enumerate() {
-            out.all.insert(word.clone());
+            out.all.push(word.clone());
             if let Some(next) = row.get(at + 1) {
-                out.all.insert(format!("{word} {next}"));
+                out.all.push(format!("{word} {next}"));
                 if let Some(third) = row.get(at + 2) {
-                    out.all.insert(format!("{word} {next} {third}"));
-                    out.all.insert(format!("{word} _ {third}"));
+                    out.all.push(format!("{word} {next} {third}"));
+                    out.all.push(format!("{word} _ {third}"));
                 }
             }
             if word.chars().all(char::is_lowercase) {
@@ -59,6 +60,8 @@ impl Features {
             own.filter(|w| w.chars().all(char::is_lowercase))
                 .map(|w| format!("t:{w}")),
         );
+        out.all.sort_unstable();
+        out.all.dedup();
         out
     }
 
@@ -66,7 +69,7 @@ impl Features {
         let letters: Vec<char> = format!("<{word}>").chars().collect();
         for length in 3..=5 {
             for part in letters.windows(length) {
-                self.all.insert(format!("c:{}", String::from_iter(part)));
+                self.all.push(format!("c:{}", String::from_iter(part)));
             }
         }
     }
