@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use super::context::{Context, CueKind, Side};
+use super::context::{Context, Cue, CueKind, Side};
 use super::dates;
 use super::offers::{self, Candidate, weeks_of};
 use super::stance::{Stance, judge};
@@ -98,8 +98,15 @@ fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]
         // "used to send 60 a week no problem": how it went then, not whether it will do now.
         let past = matches!(s, Stance::Refused(CueKind::Past));
         let from = o.end;
+        // "80 a week was the old deal": part of what is reported, no acceptance.
+        let told = |at: usize| {
+            let report = |r: &Cue| r.kind == CueKind::Report && r.side == Side::Right;
+            let within = |r: &Cue| (r.start..r.end).contains(&at);
+            c.cues.iter().any(|r| report(r) && within(r))
+        };
         let accepted = c.cues.iter().any(|q| {
             q.kind == CueKind::Accept
+                && !told(q.start)
                 && q.start >= from + usize::from(past)
                 && (!refused || (from..q.end).any(|i| c.is(i, Class::Adversative)))
                 && !(from..q.start).any(|i| c.money(i).is_some())
@@ -240,8 +247,7 @@ fn closes(c: &Context, from: usize, at: usize) -> bool {
     // "so 50", "now 60"
     let led = at > 0 && (c.is(at - 1, Class::Consequence) || c.is_date(at - 1));
     let set_off = at > from && (comma(at - 1) || led && at > from + 1 && comma(at - 2));
-    let corrected =
-        |q: &super::context::Cue| q.kind == CueKind::Correct && q.start >= from && q.end <= at;
+    let corrected = |q: &Cue| q.kind == CueKind::Correct && q.start >= from && q.end <= at;
     let turns = (from..at).any(|i| c.is(i, Class::Adversative)) || c.cues.iter().any(corrected);
     ends && set_off && turns
 }
