@@ -44,7 +44,7 @@ pub(crate) fn judge(
     if whole(CueKind::Condition) {
         return Stance::Refused(CueKind::Condition);
     }
-    if whole(CueKind::Wish) || mocked(c, sentence.clone()) {
+    if whole(CueKind::Wish) || mocked(c, sentence.clone(), money) {
         return Stance::Refused(CueKind::Wish);
     }
     match (left, right) {
@@ -70,8 +70,10 @@ pub(crate) fn judge(
 
 /// "500 a week? let me ask my money printer": the sentence itself, or the one that answers its
 /// question and names no figure of its own.
-fn mocked(c: &Context, sentence: std::ops::Range<usize>) -> bool {
-    let mock = |range| c.cues_in(CueKind::Mock, range).next().is_some();
+fn mocked(c: &Context, sentence: std::ops::Range<usize>, money: usize) -> bool {
+    // "im not made of money but 60 a week i can do"
+    let meant = |q: &Cue| !after_adversative(c, q.start, q.end, money);
+    let mock = |range| c.cues_in(CueKind::Mock, range).any(meant);
     let echoed = matches!(
         c.sym(sentence.end),
         sym::QUESTION | sym::BANG | sym::ELLIPSIS
