@@ -368,3 +368,28 @@ pub fn report(file: &Path, floors: &[String], quiet: bool) -> anyhow::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    /// The files strangers wrote (`docs/reading.md`): what is read once stays read.
+    #[test]
+    fn the_texts_of_strangers_stay_read() {
+        let floors = [
+            "plan_exact=0.98",
+            "triggers_micro=0.98",
+            "language=0.98",
+            "recall:opt_out=1",
+            "recall:self_harm=1",
+        ]
+        .map(str::to_owned);
+        for number in 1..=11 {
+            let file = format!("tests/data/fresh_{number}.jsonl");
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(&file);
+            if let Err(error) = super::report(&path, &floors, true) {
+                panic!("{file}: {error:#}");
+            }
+        }
+    }
+}

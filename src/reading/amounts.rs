@@ -11,6 +11,9 @@ use crate::domain::money::Cents;
 /// "2 a day" is how medicine and cigarettes are told.
 const SMALLEST_BARE: i64 = 500;
 
+/// What is divided when an amount is said to be "of" it.
+const PART_OF: &[&str] = &["it", "that", "this", "my", "what", "which"];
+
 /// The amount that starts at a token, with the token after it.
 pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
     let lead = g.is(at, Class::RangeLead);
@@ -66,7 +69,10 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Money, usize)> {
         if is_clock(g, at, end, low) {
             return None;
         }
-        if low < SMALLEST_BARE || g.is(end, Class::Counted) && !names_a_period(g, end, low) {
+        // "100 of it": a part of money is money, "10 of them" are payments.
+        let part = g.named(end, &["of"]) && g.named(end + 1, PART_OF);
+        let counted = g.is(end, Class::Counted) && !part && !names_a_period(g, end, low);
+        if low < SMALLEST_BARE || counted {
             return None;
         }
         if g.sym(end) == sym::PERCENT
@@ -200,6 +206,11 @@ fn fits(g: &Grouper, at: usize, start: usize) -> bool {
         return true;
     }
     let before = at - 1;
+    // "mi vecina del 5", "la del 12": where somebody lives.
+    let whose = |i: usize| g.is(i, Class::Third) || g.named(i, &["la", "el", "los", "familia"]);
+    if g.named(before, &["del"]) && before.checked_sub(1).is_some_and(whose) {
+        return false;
+    }
     if matches!(g.sym(before), sym::HASH | sym::COLON)
         && g.is(before.wrapping_sub(1), Class::Numbered)
         || g.sym(before) == sym::HASH

@@ -17,6 +17,8 @@ pub(crate) enum CueKind {
     Report,
     Past,
     Wish,
+    /// Sarcasm: what is said of a money tree is meant of the question before it too.
+    Mock,
     Ask,
     Other,
     /// What the amount before is for: another bill, whatever the verb says.
@@ -91,6 +93,7 @@ impl<'a> Context<'a> {
                     "report" => CueKind::Report,
                     "past" => CueKind::Past,
                     "wish" => CueKind::Wish,
+                    "mock" => CueKind::Mock,
                     "ask" => CueKind::Ask,
                     "other" => CueKind::Other,
                     "own" => CueKind::Own,

@@ -51,11 +51,14 @@ pub(crate) fn read(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
         end += 3;
     }
     let mut period = named_period(g, end);
-    if let Some((_, after)) = period {
+    // "3 mensualidades": what names the period is what is counted.
+    if let Some((_, after)) = period
+        && !(g.is(end, Class::Payment) && length(g, after, count).is_none())
+    {
         end = after;
     }
     let unit = end;
-    let (mut length, unit_is_time) = length(g, unit, count)?;
+    let (mut length, unit_is_time) = length(g, unit, count).or_else(|| of_them(g, unit, count))?;
     end = unit + 1;
     // "pagos semanales": Spanish names the period after the noun.
     if matches!(length, Length::Payments(_)) {
@@ -139,6 +142,14 @@ fn times(g: &Grouper, at: usize) -> Option<(Duration, usize)> {
         },
         n.end,
     ))
+}
+
+/// "80 weekly, 10 of them": payments by a pronoun.
+fn of_them(g: &Grouper, at: usize, count: Option<i64>) -> Option<(Length, bool)> {
+    let them = ["them", "those", "these", "ellos", "ellas", "esos", "estos"];
+    let joined = at.checked_sub(1).is_some_and(|i| g.is(i, Class::Of));
+    let payments = whole(count?).filter(|n| (2..=104).contains(n))?;
+    (joined && g.named(at, &them)).then_some((Length::Payments(payments), false))
 }
 
 fn whole(hundredths: i64) -> Option<i64> {

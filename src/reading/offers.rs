@@ -445,6 +445,13 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     if past || spoiled {
         return false;
     }
+    let words = |i: usize, of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    // "seven weeks in a row", "call it 8 weeks"
+    let in_a_row = words(at + 1, &["in"]) && words(at + 3, &["row"]);
+    let called = at > 1 && words(at - 1, &["it"]) && words(at - 2, &["call", "make", "say"]);
+    if in_a_row || called {
+        return true;
+    }
     if matches!(
         c.duration(at).map(|d| d.length),
         Some(Length::Times(_) | Length::Payments(_))

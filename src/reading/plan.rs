@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use super::context::{Context, CueKind, Side};
+use super::context::{Context, Cue, CueKind, Side};
 use super::dates;
 use super::offers::{self, Candidate, weeks_of};
 use super::stance::{Stance, judge};
@@ -95,10 +95,19 @@ fn accept_reported(c: &Context, candidates: &[Candidate], stances: &mut [Stance]
         }
         // "100 is a lot but fine": a refusal is taken back by what follows the "but".
         let refused = matches!(s, Stance::Refused(CueKind::Reject));
+        // "used to send 60 a week no problem": how it went then, not whether it will do now.
+        let past = matches!(s, Stance::Refused(CueKind::Past));
         let from = o.end;
+        // "80 a week was the old deal": part of what is reported, no acceptance.
+        let told = |at: usize| {
+            let report = |r: &Cue| r.kind == CueKind::Report && r.side == Side::Right;
+            let within = |r: &Cue| (r.start..r.end).contains(&at);
+            c.cues.iter().any(|r| report(r) && within(r))
+        };
         let accepted = c.cues.iter().any(|q| {
             q.kind == CueKind::Accept
-                && q.start >= from
+                && !told(q.start)
+                && q.start >= from + usize::from(past)
                 && (!refused || (from..q.end).any(|i| c.is(i, Class::Adversative)))
                 && !(from..q.start).any(|i| c.money(i).is_some())
                 && !(q.start.saturating_sub(2)..q.start).any(|i| c.is(i, Class::Negator))
@@ -175,11 +184,14 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
                     && own_figure(c, at, candidates);
                 let lowered = lowered || refused_since;
                 let corrected = corrected || lowered || closes(c, o.end, at);
-                let foreign = *s == Stance::Foreign;
+                let foreign = *s == Stance::Foreign && !taken_out(c, o.end, at);
                 let refused = matches!(s, Stance::Refused(_));
                 // A condition spoils figures of its own sentence, not the period.
                 let own = refused && !foreign && own_figure(c, at, candidates);
-                (corrected && !foreign || own).then_some(o)
+                let share = *s == Stance::Foreign
+                    && !foreign
+                    && judge(c, at, at, at + 1, candidates) == Stance::Offered;
+                (corrected && !foreign || own || share).then_some(o)
             }
             None => candidates
                 .iter()
@@ -210,6 +222,21 @@ fn carry_over(c: &Context, candidates: &[Candidate], stances: &[Stance]) -> Vec<
     carried
 }
 
+/// "I make 520 a week and can put 80 of it on the rent", "gano 450 por semana, de ahi le doy 60": a
+/// share comes as often as what it is taken of.
+fn taken_out(c: &Context, from: usize, at: usize) -> bool {
+    let word = |i: usize, of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    let of = (at + 1..at + 4).any(|i| {
+        word(i, &["of", "from"]) && word(i + 1, &["it", "that"])
+            || word(i, &["de"]) && word(i + 1, &["ahi", "eso", "esos", "ese"])
+    });
+    let led = (from..at).any(|i| {
+        word(i, &["de"]) && word(i + 1, &["ahi", "eso", "esos", "ese"])
+            || word(i, &["from", "of"]) && word(i + 1, &["that", "it"])
+    });
+    of || led
+}
+
 /// "75 a week, nah hold up my phone bill went up, 65": a figure that ends its sentence after a turn.
 fn closes(c: &Context, from: usize, at: usize) -> bool {
     let comma = |i: usize| c.sym(i) == super::lexicon::sym::COMMA;
@@ -220,8 +247,7 @@ fn closes(c: &Context, from: usize, at: usize) -> bool {
     // "so 50", "now 60"
     let led = at > 0 && (c.is(at - 1, Class::Consequence) || c.is_date(at - 1));
     let set_off = at > from && (comma(at - 1) || led && at > from + 1 && comma(at - 2));
-    let corrected =
-        |q: &super::context::Cue| q.kind == CueKind::Correct && q.start >= from && q.end <= at;
+    let corrected = |q: &Cue| q.kind == CueKind::Correct && q.start >= from && q.end <= at;
     let turns = (from..at).any(|i| c.is(i, Class::Adversative)) || c.cues.iter().any(corrected);
     ends && set_off && turns
 }

@@ -153,6 +153,17 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
         let end = purpose.map(|p| p.start).min().unwrap_or(end);
         let scope = q.start..end;
         let mut found = payments(c, scope.clone(), plans);
+        // "el martes le pago 350": the verb is also the noun for what is paid.
+        found = without_verb(c, found, q);
+        if let Some(what) = fronted(c, from..q.start.max(from), q, &found, plans) {
+            let when = found.first().and_then(|i| i.when.clone());
+            found = vec![item(
+                c.money(what).map(|m| m.amount),
+                Some(what),
+                when,
+                what,
+            )];
+        }
         // "can I pay it off over 10 weeks" asks for a plan, it promises nothing.
         let terms = (q.start..end).any(|i| {
             c.period(i).is_some()
@@ -209,6 +220,51 @@ fn in_clause(c: &Context, clause: Range<usize>, plans: &[Candidate]) -> Vec<Item
     items
 }
 
+/// "los otros 200 se los doy el 28", "the rest I'll bring friday": the payment right before the
+/// commitment, when nothing after it names one.
+fn fronted(
+    c: &Context,
+    before: Range<usize>,
+    q: &Cue,
+    found: &[Item],
+    plans: &[Candidate],
+) -> Option<usize> {
+    let named = |i: &Item| i.what.is_some_and(|w| !c.is(w, Class::WholePronoun));
+    if found.len() > 1 || found.iter().any(named) {
+        return None;
+    }
+    let at = q.start.checked_sub(1).filter(|at| before.contains(at))?;
+    let planned = plans.iter().any(|p| p.start <= at && at < p.end);
+    let amount = c.money(at).is_some() && !planned && !is_for_a_bill(c, at);
+    let rest = is_remainder(c, at) && !c.is(at, Class::Half);
+    (amount && other_before(c, at) || rest).then_some(at)
+}
+
+/// `the other 200`, `los otros 200`.
+fn other_before(c: &Context, at: usize) -> bool {
+    let other = ["other", "otros", "otras", "last", "remaining"];
+    let word = at.checked_sub(1).map(|i| c.sym(i));
+    word.is_some_and(|w| other.iter().any(|o| c.model.lexicon.get(o) == Some(w)))
+}
+
+/// Drops what only the verb of the commitment named.
+fn without_verb(c: &Context, mut found: Vec<Item>, q: &Cue) -> Vec<Item> {
+    let verbs = ["pago", "abono", "deposito"];
+    let verb = |i: &Item| {
+        let named = |w: usize| {
+            verbs
+                .iter()
+                .any(|v| c.model.lexicon.get(v) == Some(c.sym(w)))
+        };
+        i.amount.is_none() && i.what.is_some_and(|w| w < q.end && named(w))
+    };
+    if found.len() > 1 && verb(&found[0]) {
+        let when = found.remove(0).when;
+        found[0].when = found[0].when.take().or(when);
+    }
+    found
+}
+
 /// "I'll get it later", "you'll have everything": with a verb that is not of paying, something must
 /// say that money is meant.
 fn is_vague(c: &Context, item: &Item) -> bool {
@@ -254,7 +310,7 @@ fn payments(c: &Context, scope: Range<usize>, plans: &[Candidate]) -> Vec<Item> 
                 }
                 _ => out.push(item(Some(money.amount), Some(i), None, i)),
             }
-        } else if is_whole(c, i) && !planned {
+        } else if (is_whole(c, i) || is_left_over(c, i)) && !planned && !spoken_of(c, i) {
             match out.last_mut() {
                 Some(last) if last.when.is_none() => {}
                 Some(last) if last.what.is_none() => last.what = Some(i),
@@ -314,6 +370,25 @@ fn until(c: &Context, at: usize) -> bool {
 
 fn is_whole(c: &Context, i: usize) -> bool {
     c.is(i, Class::Whole) || c.is(i, Class::Half)
+}
+
+/// "what's left", "whats owed": the rest by a clause.
+fn is_left_over(c: &Context, i: usize) -> bool {
+    let word = |i: usize, of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    word(i, &["left", "owed", "due", "remaining", "owe"])
+        && (i.saturating_sub(2)..i).any(|b| word(b, &["what", "whats"]))
+}
+
+/// "call me about the rest": talked of, not paid.
+fn spoken_of(c: &Context, i: usize) -> bool {
+    let word = |i: usize, of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(i)));
+    if c.is(i, Class::WholePronoun) && i > 0 && word(i - 1, &["about", "sobre"]) {
+        return true;
+    }
+    // "about half friday" is a figure, "about the rest" a topic.
+    i > 1
+        && word(i - 1, &["the", "my", "that", "this", "el", "la"])
+        && word(i - 2, &["about", "regarding", "discuss", "sobre"])
 }
 
 /// `rest`, `other half`: words that mean a further payment.

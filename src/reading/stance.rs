@@ -44,7 +44,7 @@ pub(crate) fn judge(
     if whole(CueKind::Condition) {
         return Stance::Refused(CueKind::Condition);
     }
-    if whole(CueKind::Wish) {
+    if whole(CueKind::Wish) || mocked(c, sentence.clone(), money) {
         return Stance::Refused(CueKind::Wish);
     }
     match (left, right) {
@@ -66,6 +66,21 @@ pub(crate) fn judge(
         (Some(kind), _) => Stance::Refused(kind),
         (None, _) => bare(c, money, others),
     }
+}
+
+/// "500 a week? let me ask my money printer": the sentence itself, or the one that answers its
+/// question and names no figure of its own.
+fn mocked(c: &Context, sentence: std::ops::Range<usize>, money: usize) -> bool {
+    // "im not made of money but 60 a week i can do"
+    let meant = |q: &Cue| !after_adversative(c, q.start, q.end, money);
+    let mock = |range| c.cues_in(CueKind::Mock, range).any(meant);
+    let echoed = matches!(
+        c.sym(sentence.end),
+        sym::QUESTION | sym::BANG | sym::ELLIPSIS
+    );
+    let answer = (sentence.end..c.units.len()).find(|i| !c.ends_sentence(*i));
+    let answer = answer.map(|i| c.sentence(i)).filter(|_| echoed);
+    mock(sentence) || answer.is_some_and(|a| !a.clone().any(|i| c.money(i).is_some()) && mock(a))
 }
 
 /// "mas de 70 por semana no puedo": what is refused is anything above the amount.
@@ -103,12 +118,29 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
                 && q.end <= money + 1
                 && is_stance(q.kind)
                 && !(names_another_thing(q.kind) && set_apart(c, q.end, money))
+                && !(q.kind == CueKind::Reject && spent(c, q, money))
         })
         // A cue that takes the amount in ends one unit later and would beat every other; what
         // counts is where its words end.
-        .max_by_key(|q| (q.end.min(money), usize::MAX - q.start))
+        // "what would you say to": of two with the same words the one that offers knows more of them.
+        .max_by_key(|q| {
+            let offers = q.kind == CueKind::Offer;
+            (q.end.min(money), usize::MAX - q.start, offers)
+        })
         .map(|q| q.kind)
         .or_else(|| inherited(c, money, barrier, others))
+}
+
+/// "250 a week aint happening, 140": the refusal is of the figure before it and ends at the comma.
+fn spent(c: &Context, left: &Cue, money: usize) -> bool {
+    let earlier = |i: usize| c.money(i).is_some() || c.period(i).is_some();
+    let of_earlier = |q: &Cue| {
+        let overlaps = q.start < left.end && left.start < q.end;
+        let beside = (q.start.saturating_sub(3)..q.start).any(earlier);
+        q.kind == CueKind::Reject && q.side == Side::Right && overlaps && beside
+    };
+    let parted = (left.end..money).any(|i| c.sym(i) == sym::COMMA || c.sym(i) == sym::DASH);
+    parted && c.cues.iter().any(of_earlier)
 }
 
 /// "I get fewer hours now, 60 a week": what names another thing stands close, or there is no comma.
@@ -189,6 +221,11 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
     for i in end..c.units.len() {
         let other = c.money(i).is_some() && i != money
             || others.iter().any(|o| o.money != money && o.start == i);
+        // "ninety five though, that I could manage": said of the figure itself.
+        let trailing = i == end && c.sym(i + 1) == sym::COMMA;
+        if trailing && c.is(i, Class::Adversative) {
+            continue;
+        }
         if other || c.is(i, Class::Adversative) || c.sym(i) == sym::STOP || c.sym(i) == sym::BANG {
             limit = i;
             break;
@@ -254,7 +291,10 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
             (known, strange, copula, other) = (0, 0, false, asked);
             continue;
         }
-        if c.is(i, Class::Adversative) {
+        // "payday is the 1st and the 15th here, 140 each time"
+        let paydays = |q: &Cue| q.kind == CueKind::PayFrequency && q.end <= i;
+        let told = c.sym(i) == sym::COMMA && c.cues.iter().any(paydays);
+        if c.is(i, Class::Adversative) || told && i < money {
             if i < money {
                 (known, strange, copula, other) = (0, 0, false, asked);
                 continue;
@@ -276,7 +316,9 @@ fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
         if s < sym::FIRST_WORD && s != sym::UNKNOWN {
             continue;
         }
-        if c.is(i, Class::Copula) && i < money && !(i > 0 && c.is(i - 1, Class::Pronoun)) {
+        // "it is", "biweekly is best for me"
+        let empty = |b: usize| c.is(b, Class::Pronoun) || c.period(b).is_some();
+        if c.is(i, Class::Copula) && i < money && !(i > 0 && empty(i - 1)) {
             copula = true;
         }
         other |= c.is(i, Class::Third);

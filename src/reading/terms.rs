@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::context::{Context, CueKind, Side};
 use super::dates;
+use super::lexicon::Sym;
 use super::offers::Candidate;
 use super::stance::{Stance, judge};
 use super::units::{Entity, Period, PeriodKind};
@@ -29,6 +30,23 @@ pub(super) fn pay_frequency(c: &Context, chosen: &Candidate) -> Option<Period> {
             // "200 out of each biweekly check"
             (chosen.start..(chosen.end + 4).min(c.units.len())).find_map(plain)
         })
+        .or_else(|| {
+            // "the 5th and the 20th, 130 each time": each of the payments just named.
+            let each = |t: usize| named(c, c.tokens[t].sym, EACH_TIME);
+            let unit = (chosen.start..chosen.end).find(|i| c.period(*i).is_some())?;
+            let counted = (c.units[unit].first..c.units[unit].last).any(each);
+            let sentence = c.sentence(chosen.money);
+            counted.then(|| sentence.filter(|i| *i != unit).find_map(plain))?
+        })
+}
+
+/// Words that say a payment is one of those whose days are named elsewhere in the sentence.
+const EACH_TIME: &[&str] = &[
+    "time", "times", "vez", "uno", "one", "those", "dates", "pop",
+];
+
+fn named(c: &Context, word: Sym, words: &[&str]) -> bool {
+    words.iter().any(|w| c.model.lexicon.get(w) == Some(word))
 }
 
 /// The date or event after "starting", or of a stated first payment.
@@ -102,7 +120,15 @@ fn from_on(c: &Context) -> Option<Range<usize>> {
                 i.checked_sub(back)
                     .is_some_and(|b| set.contains(&Some(c.sym(b))))
             };
-            lead(1, &from) || lead(2, &from) || lead(2, &[as_of]) && c.is(i - 1, Class::Of)
+            // The date may have taken the "of" in: "as of Dec 3".
+            let of = c
+                .model
+                .classes
+                .is(c.tokens[c.units[*i].first].sym, Class::Of);
+            lead(1, &from)
+                || lead(2, &from)
+                || lead(2, &[as_of]) && c.is(i - 1, Class::Of)
+                || lead(1, &[as_of]) && of
         })
         .map(|d| d..d + 1)
 }
@@ -172,12 +198,18 @@ pub(super) fn down_payment(
 /// "half now then 100 a week", "hoy la mitad y luego 50": a first payment without a figure. The rent
 /// itself is none (labelling guide §1.1, "on top of rent").
 fn part_now(c: &Context, i: usize, offer: usize, window: &Range<usize>) -> bool {
-    let rent = ["rent", "renta", "alquiler"];
-    let is_rent = |i: usize| {
-        rent.iter()
-            .any(|w| c.model.lexicon.get(w) == Some(c.sym(i)))
-    };
-    if is_rent(i) || is_rent(i + 1) || !(c.is(i, Class::Half) || c.is(i, Class::Whole)) {
+    let is_rent = |i: usize| named(c, c.sym(i), &["rent", "renta", "alquiler"]);
+    let some = named(
+        c,
+        c.sym(i),
+        &["chunk", "chunks", "piece", "bit", "pedazo", "poquito"],
+    );
+    if is_rent(i) || is_rent(i + 1) || !(c.is(i, Class::Half) || c.is(i, Class::Whole) || some) {
+        return false;
+    }
+    // "back at work full time now", "el primer pago seria el 12/10": no part of the debt.
+    let of_time = named(c, c.sym(i + 1), &["time", "day", "days", "tiempo", "dia"]);
+    if of_time || i.checked_sub(1).is_some_and(|b| c.is(b, Class::First)) {
         return false;
     }
     let linked = |from: usize, link: fn(&Context, usize) -> bool| {

@@ -241,7 +241,9 @@ impl Grouper<'_> {
         let count = || {
             (hit.start..hit.end)
                 .find_map(|i| self.number(i).filter(|n| n.hundredths >= 200))
-                .map_or(2, |n| (n.hundredths / 100).clamp(1, 366))
+                .map(|n| (n.hundredths / 100).clamp(1, 366))
+                .or_else(|| (hit.start..hit.end).find_map(|i| self.ordinal(i)))
+                .unwrap_or(2)
         };
         let mut period = match label.name {
             "weekly" => Period::plain(1, 1),
@@ -280,6 +282,23 @@ impl Grouper<'_> {
             period.kind = PeriodKind::Weak;
         }
         Some((period, hit.end))
+    }
+
+    /// "third", "4th", "tercer": which of the weeks.
+    fn ordinal(&self, at: usize) -> Option<i64> {
+        let words: [&[&str]; 4] = [
+            &["third", "tercer", "tercera", "3rd"],
+            &["fourth", "cuarto", "cuarta", "4th"],
+            &["fifth", "5th"],
+            &["sixth", "6th"],
+        ];
+        let token = self.tokens.get(at)?;
+        let word = self.text.get(token.start..token.end)?.to_ascii_lowercase();
+        let found = words
+            .iter()
+            .zip(3..)
+            .find(|(w, _)| w.contains(&word.as_str()));
+        found.map(|(_, weeks)| weeks)
     }
 
     /// An amount within the last few units, with nothing between that ends its phrase.
