@@ -156,6 +156,9 @@ impl Bridge {
     }
 
     /// Publishes a command. `extra` headers say how it wants to be treated.
+    ///
+    /// What the stage could not read is refused here: what one of us wrote and this one cannot read is
+    /// taken for a newer version's, and would be tried for minutes before anybody looked at it.
     pub(super) fn send<E: Event>(
         &self,
         body: &E,
@@ -187,6 +190,7 @@ impl Bridge {
         }
         let body = serde_json::to_vec(body)
             .map_err(|_| ApiError::unavailable("The request could not be written", json!({})))?;
+        E::decode(&body, self.received())?;
         let subject = self.publisher.names.subject(E::SUBJECT);
         let jetstream = self.publisher.jetstream.clone();
         let published = tokio::spawn(async move {

@@ -133,7 +133,13 @@ pub(super) async fn redrive_many(
             reason: reason.clone(),
         };
         let call = &call;
-        async move { call.outcome(&asked).await }
+        async move {
+            // What is no id of a letter at all names none, and no stage could read the command.
+            match DeadLetterId::parse(&asked.dead_letter_id) {
+                Some(_) => call.outcome(&asked).await,
+                None => Ok((404, Value::Null)),
+            }
+        }
     });
     let outcomes = futures::future::join_all(asks).await;
     let mut redriven = Vec::new();

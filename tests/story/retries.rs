@@ -185,5 +185,17 @@ async fn what_nobody_knows_is_not_found_and_bad_lists_are_named() {
         .post("/orchestrate/dead-letters/redrive", &json!({}))
         .await;
     assert_eq!(status, 422);
+    // Found by schemathesis: an empty id became a command that no stage could read.
+    let odd = ["", "  ", "dl_x", "\u{fc}\u{a7}", &"9".repeat(300)];
+    let asked = json!({ "ids": odd });
+    let (status, answer) = world
+        .post("/orchestrate/dead-letters/redrive", &asked)
+        .await;
+    assert_eq!((status, &answer["total"]), (200, &json!(odd.len())));
+    let skipped = answer["skipped"].as_array().expect("a list");
+    assert!(
+        skipped.iter().all(|s| s["reason"] == "not_found"),
+        "{answer}"
+    );
     world.finish(0).await;
 }
