@@ -100,7 +100,7 @@ impl Config {
             engine: EngineSettings {
                 concurrency: env.number("STAGE_CONCURRENCY", 128),
                 max_attempts: env.number("MAX_ATTEMPTS", 10),
-                commit_shards: env.number("COMMIT_SHARDS", 2),
+                commit_shards: env.number("COMMIT_SHARDS", 1),
                 create_missing: env.boolean("SETUP_ON_START", true),
                 replicas: None,
                 wake_every: env.seconds("WAKE_SECONDS", 5.0),

@@ -101,7 +101,8 @@ const ROUND: usize = 256;
 const PATIENCE_TOGETHER: usize = 2;
 
 impl Committer {
-    /// Starts `shards` workers. Two keep one busy while the other waits for the disk.
+    /// Starts `shards` workers. One makes the largest rounds, and with a database nearby that is worth
+    /// more than a second one that works while the first waits for the disk (docs/performance.md).
     pub fn start(
         pool: &Db,
         patience: &Patience,

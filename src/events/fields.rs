@@ -228,8 +228,7 @@ impl Fields {
             Value::String(text) => text.trim().to_owned(),
             _ => String::new(),
         };
-        // Years before 1 are no dates of texts, and Postgres ends at 4713 BC.
-        let time = self::time(&text).filter(|time| time.year() >= 1);
+        let time = self::time(&text);
         if time.is_none() {
             self.fault(names[0], "invalid", "must be an RFC 3339 time");
         }
@@ -378,8 +377,13 @@ fn whole(number: f64) -> Option<i64> {
     fits.then_some(number as i64)
 }
 
-/// A time as the contract accepts it, or nothing.
+/// A time as the contract accepts it, or nothing. Years of more or less than four digits are no dates of
+/// texts: they could not be written as RFC 3339, and Postgres begins at 4713 BC.
 pub fn time(text: &str) -> Option<DateTime<Utc>> {
+    any_time(text).filter(|time| (1..=9999).contains(&time.year()))
+}
+
+fn any_time(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.with_timezone(&Utc));
     }
