@@ -128,3 +128,13 @@ fn what_serde_says_is_told_without_the_value_it_quotes() {
         );
     }
 }
+
+#[test]
+fn a_year_has_four_digits() {
+    assert!(time("2025-11-17").is_some());
+    assert!(time("9999-12-31T23:59:59Z").is_some());
+    // Found by the fuzzer: it was taken, and could not be written back.
+    assert_eq!(time("-8080-2-08"), None);
+    assert_eq!(time("+12345-01-01"), None);
+    assert_eq!(time("0000-01-01T00:00:00Z"), None);
+}
