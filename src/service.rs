@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 
-use crate::bridge::{self, Bridge, Feeds, Limits, Tokens, Waiting};
+use crate::bridge::{self, Bridge, Feeds, Limits, Parts, Tokens, Waiting};
 use crate::config::Config;
 use crate::engine::committer::Committer;
 use crate::engine::connection::connect;
@@ -124,7 +124,7 @@ impl Service {
         };
         let watching = Watching::start(&looking, config.ops, roles.bridge, &tasks, &stop);
         if let Some(listener) = listener {
-            let bridge = Bridge {
+            let bridge = Bridge::from(Parts {
                 db: db.clone(),
                 publisher: publisher.clone(),
                 waiting: Waiting::listen(&client).await?,
@@ -139,7 +139,7 @@ impl Service {
                 settings: config.bridge.clone(),
                 model_configured: neighbours.model.is_configured(),
                 circuits: neighbours.circuits.clone(),
-            };
+            });
             let app = NormalizePathLayer::trim_trailing_slash().layer(bridge::router(bridge));
             let app = axum::Router::new().fallback_service(app);
             let settings = &config.bridge.listener;
@@ -149,18 +149,22 @@ impl Service {
         let stages = TaskTracker::new();
         let engine = Arc::new(Engine {
             committer: Committer::start(
-                &db,
+                &config.database,
                 &patience,
                 &clock,
                 &metrics,
                 config.engine.commit_shards,
                 &commits,
-            ),
+            )?,
             publisher: publisher.clone(),
             io: Io {
                 neighbours,
                 db: db.clone(),
-                questions: store::Questions::start(&db),
+                questions: store::Questions::start(&store::pool::for_questions(
+                    &config.database,
+                    QUESTIONERS,
+                    &patience,
+                )?),
                 clock: clock.clone(),
                 metrics: Arc::clone(&metrics),
             },
@@ -207,6 +211,9 @@ impl Service {
         }
     }
 }
+
+/// Connections for what stages ask before they decide: one for each kind of question.
+const QUESTIONERS: u32 = 2;
 
 /// How long the last acknowledgements may take to leave; without NATS they never do.
 const FLUSH: Duration = Duration::from_secs(1);

@@ -27,6 +27,7 @@ mod sms;
 mod timeline;
 mod workflow;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,9 +92,25 @@ impl BridgeSettings {
     }
 }
 
-/// What the handlers use.
+/// What the handlers use. Cheap to clone: every layer of every request does.
 #[derive(Clone)]
-pub struct Bridge {
+pub struct Bridge(Arc<Parts>);
+
+impl From<Parts> for Bridge {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Bridge {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of a bridge.
+pub struct Parts {
     /// For reading.
     pub db: Db,
     /// For publishing.

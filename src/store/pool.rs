@@ -80,15 +80,45 @@ pub fn connect(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
 /// As [`connect`], with the patience that belongs to the pool.
 pub fn open(settings: &DatabaseSettings) -> Result<(Db, Patience), sqlx::Error> {
     let patience = Patience::new(settings.timeout);
-    let options = PgPoolOptions::new()
-        .max_connections(settings.max_connections)
+    let (options, most) = (settings.options()?, settings.max_connections);
+    let db = with_patience(settings, options, most, &patience);
+    Ok((db, patience))
+}
+
+/// A pool for many small questions by key, beside the one for everything else. What it asks always has
+/// an index: a plan that was made while a table was small would read all of it, again and again
+/// (docs/performance.md).
+pub fn for_questions(
+    settings: &DatabaseSettings,
+    connections: u32,
+    patience: &Patience,
+) -> Result<Db, sqlx::Error> {
+    let mut options = settings.options()?;
+    if !settings.pooled {
+        // A pooler refuses parameters that it cannot keep apart.
+        options = options.options([
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ]);
+    }
+    Ok(with_patience(settings, options, connections, patience))
+}
+
+/// Connections for the runtime that is entered; what is known of dead ones is shared with all who have
+/// this patience.
+fn with_patience(
+    settings: &DatabaseSettings,
+    options: PgConnectOptions,
+    connections: u32,
+    patience: &Patience,
+) -> Db {
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(Duration::from_secs(5))
         // A connection that sat idle through a failover would fail its first statement.
         .test_before_acquire(false)
         .max_lifetime(Duration::from_secs(1800));
-    let pool = patience
-        .watch(options)
-        .connect_lazy_with(settings.options()?);
-    let db = Db::new(pool, settings.pooled).with(patience.clone());
-    Ok((db, patience))
+    let pool = patience.watch(pool).connect_lazy_with(options);
+    Db::new(pool, settings.pooled).with(patience.clone())
 }

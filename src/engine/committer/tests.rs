@@ -1,5 +1,8 @@
 //! Rounds: who is in one, and who spoils only itself.
 
+use std::collections::VecDeque;
+
+use super::round::{decide_all, next_round};
 use super::*;
 use crate::domain::ConversationId;
 
