@@ -35,7 +35,7 @@ pub(crate) struct Rig {
 /// What had been used at one moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
-    cpu: [u64; 4],
+    cpu: [u64; 5],
     transactions: i64,
     wal_bytes: i64,
 }
@@ -173,6 +173,7 @@ impl Rig {
                 cpu_micros(self.nats_server.pid().unwrap_or(0)),
                 family_micros(self.postgres.pid().unwrap_or(0)),
                 cpu_micros(self.neighbours.0.id()),
+                cpu_micros(std::process::id()),
             ],
             transactions: row.get(0),
             wal_bytes: row.get(1),
@@ -192,7 +193,7 @@ impl Rig {
     /// Prints what was used between two moments, per text.
     pub(crate) fn print_usage(&self, before: Usage, after: Usage, texts: usize) {
         let per = |after: u64, before: u64| (after - before) / texts as u64;
-        for (n, name) in ["service", "nats-server", "postgres", "simulators"]
+        for (n, name) in ["service", "nats-server", "postgres", "simulators", "load"]
             .iter()
             .enumerate()
         {

@@ -49,4 +49,22 @@ pub(crate) async fn print(db: &PgPool, texts: usize) {
             row.get::<String, _>("query")
         );
     }
+    let rows = sqlx::query(
+        "select relname::text, n_tup_ins, n_tup_upd, n_tup_hot_upd from pg_stat_user_tables
+         where n_tup_ins + n_tup_upd > 0 order by n_tup_ins + n_tup_upd desc limit 12",
+    )
+    .fetch_all(db)
+    .await
+    .expect("pg_stat_user_tables");
+    println!("  since the start: rows inserted, updated, updated in their page without an index");
+    for row in rows {
+        let count = |name: &str| row.get::<i64, _>(name);
+        println!(
+            "  {:>9} {:>9} {:>9}  {}",
+            count("n_tup_ins"),
+            count("n_tup_upd"),
+            count("n_tup_hot_upd"),
+            row.get::<String, _>("relname")
+        );
+    }
 }

@@ -54,7 +54,8 @@ pub async fn waiting(pool: &Db, now: DateTime<Utc>) -> Result<Waiting, sqlx::Err
            from dead_letters where status = 'open' group by kind
          union all
          select 'undecided', '', count(*), min(updated_at)
-           from orchestration_workflows where status in ('received', 'processing')
+           from orchestration_workflows
+           where status in ('received', 'processing') and completed_at is null
          union all
          select 'timers', '', count(*), min(due_at) from (
            select expires_at as due_at from ai_response_queue

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use sqlx::Postgres;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Db, Tx, column};
@@ -35,20 +34,94 @@ pub struct Mark<'a> {
     pub emitted: &'a [Kept],
 }
 
+/// What stands in the column of older binaries, when events are in the newer one: nothing they can read,
+/// and so nothing they could take for a mark without events.
+const ELSEWHERE: &str = r#"[{"id": "in events"}]"#;
+
+impl Kept {
+    /// By which readers know it: a parked message that was said again has another message id.
+    fn known_as(&self) -> Uuid {
+        let named = self.headers.iter().find(|(name, _)| name == "ce-id");
+        let id = named.and_then(|(_, id)| id.parse().ok());
+        id.unwrap_or(self.id.0)
+    }
+}
+
+/// What a mark keeps, column by column.
+struct Columns {
+    events: Vec<Option<String>>,
+    ids: Vec<String>,
+    subjects: Vec<String>,
+}
+
+impl Columns {
+    fn of<'a>(marks: impl Iterator<Item = &'a [Kept]>) -> Result<Self, sqlx::Error> {
+        let mut all = Self {
+            events: Vec::new(),
+            ids: Vec::new(),
+            subjects: Vec::new(),
+        };
+        for kept in marks {
+            let text = (!kept.is_empty()).then(|| serde_json::to_string(kept));
+            all.events.push(text.transpose().map_err(encode)?);
+            let ids: Vec<String> = kept.iter().map(|k| k.known_as().to_string()).collect();
+            all.ids.push(ids.join(","));
+            let subjects: Vec<&str> = kept.iter().map(|k| k.subject.as_str()).collect();
+            all.subjects.push(subjects.join(","));
+        }
+        Ok(all)
+    }
+}
+
+fn encode(error: serde_json::Error) -> sqlx::Error {
+    sqlx::Error::Encode(error.into())
+}
+
+/// The events of a mark, whoever wrote it.
+pub(super) fn read(events: Option<String>, emitted: &str) -> Result<Vec<Kept>, sqlx::Error> {
+    let text = events.as_deref().unwrap_or(emitted);
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 /// Sets the marks and says how many were new. Fewer than given: another replica handled one of
 /// them meanwhile, and the whole transaction must be given up.
 pub(crate) async fn mark(tx: &mut Tx<'_>, rows: &[Mark<'_>]) -> Result<u64, sqlx::Error> {
+    let kept = Columns::of(rows.iter().map(|r| r.emitted))?;
+    let events = column(rows, |r| r.event.0);
+    set(&mut **tx, events, column(rows, |r| r.stage), kept).await
+}
+
+/// Sets marks of events that no message caused: what a timer says is lost like anything else.
+pub(super) async fn remember(db: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
+    let kept = Columns::of(events.chunks(1))?;
+    let stages = column(events, |_| by);
+    set(db, column(events, |e| e.id.0), stages, kept).await?;
+    Ok(())
+}
+
+async fn set<'e, E: sqlx::Executor<'e, Database = Postgres>>(
+    db: E,
+    events: Vec<Uuid>,
+    stages: Vec<&str>,
+    kept: Columns,
+) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
         // The moment of the writing, not of the transaction's beginning: the sweep follows it, and a
         // transaction may have waited long for its locks.
-        "insert into handled_events (event_id, stage, emitted, handled_at)
-         select *, clock_timestamp() from unnest($1::uuid[], $2::text[], $3::jsonb[])
+        "insert into handled_events (event_id, stage, emitted, events, event_ids, subjects, handled_at)
+         select event, stage, case when events is null then '[]' else $6::jsonb end, events,
+                string_to_array(ids, ',')::uuid[], string_to_array(subjects, ','), clock_timestamp()
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+           as t(event, stage, events, ids, subjects)
          on conflict do nothing",
     )
-    .bind(column(rows, |r| r.event.0))
-    .bind(column(rows, |r| r.stage))
-    .bind(column(rows, |r| Json(r.emitted)))
-    .execute(&mut **tx)
+    .bind(events)
+    .bind(stages)
+    .bind(kept.events)
+    .bind(kept.ids)
+    .bind(kept.subjects)
+    .bind(ELSEWHERE)
+    .execute(db)
     .await?;
     Ok(done.rows_affected())
 }
@@ -58,8 +131,8 @@ pub(crate) async fn find<'e, E: sqlx::Executor<'e, Database = Postgres>>(
     db: E,
     events: &[(EventId, &'static str)],
 ) -> Result<Vec<(EventId, String, Vec<Kept>)>, sqlx::Error> {
-    let rows: Vec<(Uuid, String, Json<Vec<Kept>>)> = sqlx::query_as(
-        "select h.event_id, h.stage, h.emitted
+    let rows: Vec<(Uuid, String, Option<String>, String)> = sqlx::query_as(
+        "select h.event_id, h.stage, h.events, h.emitted::text
          from unnest($1::uuid[], $2::text[]) as u(event, stage)
          join handled_events h on h.event_id = u.event and h.stage = u.stage",
     )
@@ -67,10 +140,11 @@ pub(crate) async fn find<'e, E: sqlx::Executor<'e, Database = Postgres>>(
     .bind(column(events, |e| e.1))
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(event, stage, kept)| (EventId(event), stage, kept.0))
-        .collect())
+    rows.into_iter()
+        .map(|(event, stage, events, emitted)| {
+            Ok((EventId(event), stage, read(events, &emitted)?))
+        })
+        .collect()
 }
 
 /// Which of these events a stage has handled.

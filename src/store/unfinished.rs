@@ -4,9 +4,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::types::Json;
-use uuid::Uuid;
 
-use super::handled::Kept;
+use super::handled::{self, Kept};
 use super::{Db, Tx, column};
 use crate::domain::EventId;
 
@@ -69,8 +68,7 @@ pub struct Page {
 
 /// Lists the events of one page of marks that their readers have not handled.
 ///
-/// By `ce-id`, which is what readers remember: a parked message that was said again has another
-/// message id. From `since` on and not after it: marks of one round share their time, and a page may
+/// From `since` on and not after it: marks of one round share their time, and a page may
 /// end between them.
 pub async fn notice(
     tx: &mut Tx<'_>,
@@ -81,14 +79,19 @@ pub async fn notice(
 ) -> Result<Page, sqlx::Error> {
     let (marks, newest) = sqlx::query_as(
         "with page as materialized (
-           select event_id, stage, emitted, handled_at from handled_events
+           select event_id, stage, emitted, event_ids, subjects, handled_at from handled_events
            where handled_at >= $1 and handled_at < $2 order by handled_at limit $3
          ), said as (
-           select p.event_id as cause, p.stage as cause_stage, p.handled_at,
+           select p.event_id as cause, p.stage as cause_stage, p.handled_at, e.event, e.subject
+           from page p cross join lateral unnest(p.event_ids, p.subjects) e(event, subject)
+           union all
+           -- Marks of binaries before 0022.
+           select p.event_id, p.stage, p.handled_at,
                   coalesce((select h ->> 1 from jsonb_array_elements(e -> 'headers') h
-                            where h ->> 0 = 'ce-id' limit 1), e ->> 'id')::uuid as event,
-                  e ->> 'subject' as subject
+                            where h ->> 0 = 'ce-id' limit 1), e ->> 'id')::uuid,
+                  e ->> 'subject'
            from page p cross join lateral jsonb_array_elements(p.emitted) e
+           where p.event_ids is null
          ), listed as (
            insert into unfinished_events (event_id, stage, cause, cause_stage, said_at)
            select distinct on (s.event, r.stage) s.event, r.stage, s.cause, s.cause_stage, s.handled_at
@@ -191,7 +194,8 @@ pub async fn lost(
          join unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
            as s(stage, made, quiet, delivered) on s.stage = u.stage
          join handled_events c on c.event_id = u.cause and c.stage = u.cause_stage
-         cross join lateral jsonb_array_elements(c.emitted) with ordinality as e(value, nth)
+         cross join lateral jsonb_array_elements(coalesce(c.events::jsonb, c.emitted))
+           with ordinality as e(value, nth)
          where (u.said_at < s.made
              or u.said_at < s.quiet and u.said_at < clock_timestamp()
                   - make_interval(secs => $5 * power(2, least(u.said_again, 6)))
@@ -241,7 +245,7 @@ pub async fn open_letters(tx: &mut Tx<'_>, subject: &str) -> Result<Vec<Kept>, s
     let rows: Vec<Json<Kept>> = sqlx::query_scalar(
         "select e from dead_letters d
          join handled_events h on h.event_id = d.event_id and h.stage = d.stage
-         cross join lateral jsonb_array_elements(h.emitted) e
+         cross join lateral jsonb_array_elements(coalesce(h.events::jsonb, h.emitted)) e
          where d.status = 'open' and e ->> 'subject' = $1
          order by d.created_at",
     )
@@ -261,15 +265,5 @@ pub async fn counts(pool: &Db) -> Result<Vec<(String, i64)>, sqlx::Error> {
 /// Remembers events that no message caused, under their own ids: what a timer says is lost like
 /// anything else.
 pub async fn remember(pool: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into handled_events (event_id, stage, emitted, handled_at)
-         select event, $1, jsonb_build_array(kept), clock_timestamp()
-         from unnest($2::uuid[], $3::jsonb[]) as t(event, kept) on conflict do nothing",
-    )
-    .bind(by)
-    .bind(column(events, |e| -> Uuid { e.id.0 }))
-    .bind(column(events, Json))
-    .execute(pool)
-    .await?;
-    Ok(())
+    handled::remember(pool, by, events).await
 }
