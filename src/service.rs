@@ -160,7 +160,7 @@ impl Service {
             io: Io {
                 neighbours,
                 db: db.clone(),
-                questions: store::Questions::start(&store::pool::for_questions(
+                questions: store::Questions::start(&store::pool::for_rounds(
                     &config.database,
                     QUESTIONERS,
                     &patience,

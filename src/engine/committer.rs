@@ -121,7 +121,7 @@ impl Committer {
                 // Connections belong to the runtime they are made on.
                 let _inside = runtime.enter();
                 Worker {
-                    pool: pool::for_questions(database, 1, patience)?,
+                    pool: pool::for_rounds(database, 1, patience)?,
                     patience: patience.clone(),
                     clock: clock.clone(),
                     metrics: metrics.clone(),

@@ -20,6 +20,18 @@ use super::{Db, Tx};
 /// without a client would go on waiting for its lock, and ours beside it.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How a round's statements are planned. Everything it asks is asked by keys that have an index. But a
+/// plan made while a table was small is kept for as long as its statistics are, and then reads the whole
+/// table, or the whole of an index to join it in order, for every round (docs/performance.md); and no
+/// round is worth compiling.
+const BY_KEYS: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+
 /// The patience with one database.
 #[derive(Debug, Clone)]
 pub struct Patience {
@@ -31,29 +43,52 @@ pub struct Patience {
 impl Patience {
     /// `DATABASE_TIMEOUT_SECONDS`: how long a statement may take, at least a millisecond.
     pub fn new(limit: Duration) -> Self {
-        let millis = limit.as_millis().max(1);
-        Self {
+        let patience = Self {
             limit,
-            // Local: behind a transaction-mode pooler there is no session to set anything in. The
-            // second one ends the transactions of clients that are gone without a word, whose
-            // conversations would stay locked as long as the server believes in them.
-            //
-            // The rest is for speed (docs/performance.md). Everything a round asks has an index. But a
-            // plan made while a table was small is kept for as long as its statistics are, and then
-            // reads the whole table for every round; and no round is worth compiling.
-            begin: format!(
-                "begin; set local statement_timeout = {millis}; \
-                 set local idle_in_transaction_session_timeout = {millis}; \
-                 set local enable_seqscan = off; set local jit = off"
-            )
-            .into(),
+            begin: Arc::default(),
             stalled: Arc::default(),
+        };
+        Self {
+            begin: format!("begin; {}", patience.settings("local ")).into(),
+            ..patience
         }
     }
 
-    /// Begins a transaction whose statements the server itself ends in time.
+    /// The settings of a round, as statements. The second one ends the transactions of clients that are
+    /// gone without a word, whose conversations would stay locked as long as the server believes in them.
+    fn settings(&self, how: &str) -> String {
+        let millis = self.limit.as_millis().max(1);
+        let mut all = format!(
+            "set {how}statement_timeout = {millis}; \
+             set {how}idle_in_transaction_session_timeout = {millis}"
+        );
+        for (name, value) in BY_KEYS {
+            all.push_str(&format!("; set {how}{name} = {value}"));
+        }
+        all
+    }
+
+    /// Gives every connection the settings of rounds. Not as parameters of its beginning: poolers that
+    /// keep a session for each client refuse or forget those. Behind one that does not there is no
+    /// session to set anything in, and every round begins with them.
+    pub(super) fn settle(&self, pool: PgPoolOptions) -> PgPoolOptions {
+        let settings: Arc<str> = self.settings("").into();
+        pool.after_connect(move |connection, _| {
+            let settings = AssertSqlSafe(settings.to_string());
+            Box::pin(async move {
+                sqlx::raw_sql(settings).execute(connection).await?;
+                Ok(())
+            })
+        })
+    }
+
+    /// Begins a transaction whose statements the server itself ends in time, on a pool of
+    /// [`super::pool::for_rounds`].
     pub async fn begin(&self, db: &Db) -> Result<Tx<'static>, sqlx::Error> {
-        db.begin_with(AssertSqlSafe(self.begin.to_string())).await
+        if db.is_pooled() {
+            return db.begin_with(AssertSqlSafe(self.begin.to_string())).await;
+        }
+        db.begin().await
     }
 
     /// Waits, but not for ever.

@@ -80,45 +80,37 @@ pub fn connect(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
 /// As [`connect`], with the patience that belongs to the pool.
 pub fn open(settings: &DatabaseSettings) -> Result<(Db, Patience), sqlx::Error> {
     let patience = Patience::new(settings.timeout);
-    let (options, most) = (settings.options()?, settings.max_connections);
-    let db = with_patience(settings, options, most, &patience);
+    let pool = PgPoolOptions::new().max_connections(settings.max_connections);
+    let db = with_patience(settings, pool, &patience)?;
     Ok((db, patience))
 }
 
-/// A pool for many small questions by key, beside the one for everything else. What it asks always has
-/// an index: a plan that was made while a table was small would read all of it, again and again
-/// (docs/performance.md).
-pub fn for_questions(
+/// A pool for rounds, and for questions that many messages ask at once: all by keys, and planned so.
+/// For the runtime that is entered.
+pub fn for_rounds(
     settings: &DatabaseSettings,
     connections: u32,
     patience: &Patience,
 ) -> Result<Db, sqlx::Error> {
-    let mut options = settings.options()?;
-    if !settings.pooled {
-        // A pooler refuses parameters that it cannot keep apart.
-        options = options.options([
-            ("enable_seqscan", "off"),
-            ("jit", "off"),
-            ("plan_cache_mode", "force_generic_plan"),
-        ]);
-    }
-    Ok(with_patience(settings, options, connections, patience))
+    let pool = PgPoolOptions::new().max_connections(connections);
+    let pool = match settings.pooled {
+        true => pool,
+        false => patience.settle(pool),
+    };
+    with_patience(settings, pool, patience)
 }
 
-/// Connections for the runtime that is entered; what is known of dead ones is shared with all who have
-/// this patience.
+/// What is known of dead connections is shared by all who have this patience.
 fn with_patience(
     settings: &DatabaseSettings,
-    options: PgConnectOptions,
-    connections: u32,
+    pool: PgPoolOptions,
     patience: &Patience,
-) -> Db {
-    let pool = PgPoolOptions::new()
-        .max_connections(connections)
+) -> Result<Db, sqlx::Error> {
+    let pool = pool
         .acquire_timeout(Duration::from_secs(5))
         // A connection that sat idle through a failover would fail its first statement.
         .test_before_acquire(false)
         .max_lifetime(Duration::from_secs(1800));
-    let pool = patience.watch(pool).connect_lazy_with(options);
-    Db::new(pool, settings.pooled).with(patience.clone())
+    let pool = patience.watch(pool).connect_lazy_with(settings.options()?);
+    Ok(Db::new(pool, settings.pooled).with(patience.clone()))
 }
