@@ -18,7 +18,7 @@ use crate::domain::EventId;
 use crate::events::{Awaited, DeliveryDue, WorkflowDue};
 use crate::store::deliveries::{self, Due};
 use crate::store::handled::Kept;
-use crate::store::{timers, unfinished};
+use crate::store::{handled, timers};
 
 /// `ce-source`.
 const SOURCE: &str = "orchestrator/alarm";
@@ -95,7 +95,7 @@ async fn wake(
     }
     // The row of a text that is being sent no longer says that it was woken: the event must not get
     // lost with the stream.
-    unfinished::remember(db, NAME, &due).await?;
+    handled::remember(db, NAME, &due).await?;
     crash::point(NAME, Point::DecisionCommitted);
     engine.publisher.publish(&due).await?;
     crash::point(NAME, Point::Published);

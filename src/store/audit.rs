@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Db, Tx, column};
+use super::{Db, Inserts, column};
 use crate::domain::DraftId;
 
 /// A decision to keep.
@@ -30,8 +30,8 @@ pub struct Audit {
     pub at: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[Audit]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[Audit]) {
+    all.add(
         "insert into approval_audit_log (id, response_queue_id, action, original_response,
                                          final_response, reason, notes, approved_by, created_at)
          select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -45,10 +45,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[Audit]) -> Result<(), sqlx::
     .bind(column(rows, |r| r.reason.as_deref()))
     .bind(column(rows, |r| r.notes.as_deref()))
     .bind(column(rows, |r| r.by.as_str()))
-    .bind(column(rows, |r| r.at))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.at));
 }
 
 /// The draft a decision was about, by the decision's id.

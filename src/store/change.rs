@@ -9,6 +9,7 @@ use super::deliveries::{DeliveryUpdate, NewDelivery};
 use super::drafts::{Claim, DraftUpdate, NewDraft};
 use super::escalations::{EscalationUpdate, NewEscalation, Reminded};
 use super::gate_decisions::GateDecision;
+use super::handled::Mark;
 use super::holds::{LiftedHold, NewHold};
 use super::notifications::SentNotification;
 use super::plans::PlanSeen;
@@ -16,89 +17,141 @@ use super::steps::Step;
 use super::texts::{NewText, TextsMoved};
 use super::workflows::{NewWorkflow, WorkflowUpdate};
 use super::{
-    Tx, audit, consents, contact_windows, conversations, dead_letters, deliveries, drafts,
-    escalations, gate_decisions, holds, notifications, plans, steps, texts, workflows,
+    Inserts, Tx, audit, consents, contact_windows, conversations, dead_letters, deliveries, drafts,
+    escalations, gate_decisions, handled, holds, notifications, plans, steps, texts, workflows,
 };
 
 macro_rules! changes {
-    ($($(#[$doc:meta])* $variant:ident($row:ty) => $apply:path;)*) => {
+    (
+        first { $($(#[$first_doc:meta])* $first:ident($first_row:ty) => $first_apply:path;)* }
+        inserts { $($(#[$new_doc:meta])* $new:ident($new_row:ty) => $insert:path;)* }
+        then { $($(#[$then_doc:meta])* $then:ident($then_row:ty) => $then_apply:path;)* }
+    ) => {
         /// One change to the database. A decision names changes; the committer applies them.
         ///
-        /// The order of the variants is the order of application: a draft's workflow exists
-        /// before the draft, a waiting draft is withdrawn before its successor is inserted (the
-        /// database allows one per conversation).
+        /// The order of the variants is the order of application: a waiting draft is withdrawn before
+        /// its successor is inserted (the database allows one per conversation), a workflow exists
+        /// before it moves. What is only inserted is inserted at once ([`Inserts`]).
         #[derive(Debug, Clone)]
-        pub enum Change { $($(#[$doc])* $variant(Box<$row>),)* }
+        pub enum Change {
+            $($(#[$first_doc])* $first(Box<$first_row>),)*
+            $($(#[$new_doc])* $new(Box<$new_row>),)*
+            $($(#[$then_doc])* $then(Box<$then_row>),)*
+        }
 
-        $(impl From<$row> for Change {
-            fn from(row: $row) -> Self { Self::$variant(Box::new(row)) }
+        $(impl From<$first_row> for Change {
+            fn from(row: $first_row) -> Self { Self::$first(Box::new(row)) }
+        })*
+        $(impl From<$new_row> for Change {
+            fn from(row: $new_row) -> Self { Self::$new(Box::new(row)) }
+        })*
+        $(impl From<$then_row> for Change {
+            fn from(row: $then_row) -> Self { Self::$then(Box::new(row)) }
         })*
 
-        /// Applies the changes of a whole batch, one statement per kind. Within a batch no two
-        /// decisions may concern the same conversation, and no decision may name a row twice.
-        pub async fn apply(tx: &mut Tx<'_>, changes: Vec<Change>) -> Result<(), sqlx::Error> {
+        /// Applies the changes of a whole batch and sets its marks; says how many marks were new.
+        /// Within a batch no two decisions may concern the same conversation, and no decision may name
+        /// a row twice.
+        pub(crate) async fn apply(
+            tx: &mut Tx<'_>,
+            marks: &[Mark<'_>],
+            changes: Vec<Change>,
+            forms: Forms,
+        ) -> Result<u64, sqlx::Error> {
             #[derive(Default)]
             #[allow(non_snake_case)]
-            struct Sorted { $($variant: Vec<$row>,)* }
+            struct Sorted {
+                $($first: Vec<$first_row>,)*
+                $($new: Vec<$new_row>,)*
+                $($then: Vec<$then_row>,)*
+            }
             let mut sorted = Sorted::default();
             for change in changes {
-                match change { $(Change::$variant(row) => sorted.$variant.push(*row),)* }
+                match change {
+                    $(Change::$first(row) => sorted.$first.push(*row),)*
+                    $(Change::$new(row) => sorted.$new.push(*row),)*
+                    $(Change::$then(row) => sorted.$then.push(*row),)*
+                }
             }
-            $(if !sorted.$variant.is_empty() { $apply(tx, &sorted.$variant).await?; })*
-            Ok(())
+            $(if !sorted.$first.is_empty() { $first_apply(tx, &sorted.$first).await?; })*
+            let mut all = Inserts::default();
+            if !(marks.is_empty() $(&& sorted.$new.is_empty())*) {
+                // First, because the statement says how many rows its first part did.
+                handled::mark(&mut all, marks)?;
+                let every = forms == Forms::One;
+                $(if every || !sorted.$new.is_empty() { $insert(&mut all, &sorted.$new); })*
+            }
+            let marked = all.run(&mut **tx).await?;
+            $(if !sorted.$then.is_empty() { $then_apply(tx, &sorted.$then).await?; })*
+            Ok(marked)
         }
     };
 }
 
+/// How many forms the statement that inserts may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forms {
+    /// As many as there are sets of kinds: for one decision alone, of which there are a dozen.
+    Many,
+    /// One, with every kind: rounds mix decisions in hundreds of ways, and each form would be planned.
+    One,
+}
+
 changes! {
-    /// A conversation's turn, times, tenant.
-    Conversation(ConversationUpdate) => conversations::update;
-    /// Texts of an older turn that a newer one answers.
-    TextsMoved(TextsMoved) => texts::move_to_turn;
-    /// A text as received.
-    Text(NewText) => texts::insert;
-    /// A number may or may not be texted from now on.
-    Consent(ConsentChange) => consents::change;
-    /// Somebody may not be texted until a manager says otherwise.
-    NewHold(NewHold) => holds::place;
-    /// A manager said otherwise.
-    LiftedHold(LiftedHold) => holds::lift;
-    /// A number wants no texts at certain hours.
-    NewContactWindow(NewContactWindow) => contact_windows::set;
-    /// Such hours count no longer.
-    LiftedContactWindow(LiftedContactWindow) => contact_windows::lift;
-    /// A text's workflow begins.
-    NewWorkflow(NewWorkflow) => workflows::insert;
-    /// A workflow moves.
-    Workflow(WorkflowUpdate) => workflows::update;
-    /// A plan was found, or found again.
-    Plan(PlanSeen) => plans::upsert;
-    /// A draft was decided or withdrawn.
-    DraftUpdate(DraftUpdate) => drafts::update;
-    /// A manager works on a draft.
-    Claim(Claim) => drafts::claim;
-    /// A draft is kept.
-    NewDraft(NewDraft) => drafts::insert;
-    /// A decision is kept.
-    Audit(Audit) => audit::insert;
-    /// A person has to look.
-    Escalation(NewEscalation) => escalations::insert;
-    /// Somebody has an escalation, or is done with it.
-    EscalationUpdate(EscalationUpdate) => escalations::update;
-    /// Managers were reminded of an escalation.
-    Reminded(Reminded) => escalations::remind;
-    /// A text is about to be sent.
-    NewDelivery(NewDelivery) => deliveries::insert;
-    /// What the gate said.
-    GateDecision(GateDecision) => gate_decisions::insert;
-    /// What became of a text.
-    DeliveryUpdate(DeliveryUpdate) => deliveries::update;
-    /// Managers were told.
-    Notification(SentNotification) => notifications::insert;
-    /// A line of the audit trail.
-    Step(Step) => steps::insert;
-    /// A parked message is worked on again, or done with.
-    LetterUpdate(LetterUpdate) => dead_letters::update;
-    /// A message is parked.
-    DeadLetter(DeadLetter) => dead_letters::insert;
+    first {
+        /// A conversation's turn, times, tenant.
+        Conversation(ConversationUpdate) => conversations::update;
+        /// Texts of an older turn that a newer one answers.
+        TextsMoved(TextsMoved) => texts::move_to_turn;
+        /// A number may or may not be texted from now on.
+        Consent(ConsentChange) => consents::change;
+        /// Somebody may not be texted until a manager says otherwise.
+        NewHold(NewHold) => holds::place;
+        /// A manager said otherwise.
+        LiftedHold(LiftedHold) => holds::lift;
+        /// A number wants no texts at certain hours.
+        NewContactWindow(NewContactWindow) => contact_windows::set;
+        /// Such hours count no longer.
+        LiftedContactWindow(LiftedContactWindow) => contact_windows::lift;
+        /// A draft was decided or withdrawn.
+        DraftUpdate(DraftUpdate) => drafts::update;
+        /// A manager works on a draft.
+        Claim(Claim) => drafts::claim;
+    }
+    inserts {
+        /// A text as received.
+        Text(NewText) => texts::insert;
+        /// A text's workflow begins.
+        NewWorkflow(NewWorkflow) => workflows::insert;
+        /// A draft is kept.
+        NewDraft(NewDraft) => drafts::insert;
+        /// A decision is kept.
+        Audit(Audit) => audit::insert;
+        /// A person has to look.
+        Escalation(NewEscalation) => escalations::insert;
+        /// A text is about to be sent.
+        NewDelivery(NewDelivery) => deliveries::insert;
+        /// What the gate said.
+        GateDecision(GateDecision) => gate_decisions::insert;
+        /// Managers were told.
+        Notification(SentNotification) => notifications::insert;
+        /// A line of the audit trail.
+        Step(Step) => steps::insert;
+    }
+    then {
+        /// A workflow moves.
+        Workflow(WorkflowUpdate) => workflows::update;
+        /// A plan was found, or found again.
+        Plan(PlanSeen) => plans::upsert;
+        /// Somebody has an escalation, or is done with it.
+        EscalationUpdate(EscalationUpdate) => escalations::update;
+        /// Managers were reminded of an escalation.
+        Reminded(Reminded) => escalations::remind;
+        /// What became of a text.
+        DeliveryUpdate(DeliveryUpdate) => deliveries::update;
+        /// A parked message is worked on again, or done with.
+        LetterUpdate(LetterUpdate) => dead_letters::update;
+        /// A message is parked.
+        DeadLetter(DeadLetter) => dead_letters::insert;
+    }
 }

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Db, Tx, column, contact_windows};
+use super::{Db, Inserts, Tx, column, contact_windows};
 use crate::domain::{ConversationId, DeliveryKind, HoldKind, Phone, Quiet, TenantId, WorkflowId};
 use crate::events::OptInProof;
 
@@ -62,21 +62,15 @@ pub(super) enum Lock {
     Update,
 }
 
-pub(super) async fn ensure(
-    tx: &mut Tx<'_>,
-    phones: &[&str],
-    at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// A number that writes to us gets its row, so that later there is something to lock.
+pub(super) fn ensure(all: &mut Inserts, phones: &[&str], at: DateTime<Utc>) {
+    all.add(
         "insert into consents (phone_number, source, changed_at)
          select distinct phone, 'wrote_first', $2::timestamptz from unnest($1::text[]) as t(phone) order by phone
          on conflict do nothing",
     )
     .bind(phones)
-    .bind(at)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(at);
 }
 
 /// Reads, and locks, the given numbers. The tenant's holds come with it although they are rows of

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Db, Tx, column, consents};
+use super::{Db, Inserts, Tx, column, consents};
 use crate::domain::{ContactWindowId, ConversationId, EventId, Phone, Quiet, WorkflowId};
 
 /// Hours without texts, from now on.
@@ -73,7 +73,9 @@ pub(super) async fn set(tx: &mut Tx<'_>, rows: &[NewContactWindow]) -> Result<()
     let phones: Vec<&str> = rows.iter().map(|r| r.phone.as_str()).collect();
     // A manager may write down hours of a number that never wrote.
     if let Some(first) = rows.first() {
-        consents::ensure(tx, &phones, first.at).await?;
+        let mut numbers = Inserts::default();
+        consents::ensure(&mut numbers, &phones, first.at);
+        numbers.run(&mut **tx).await?;
     }
     copy_to_numbers(tx, &phones).await
 }

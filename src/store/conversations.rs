@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Tx, column};
+use super::{Inserts, Tx, column};
 use crate::domain::{ConversationId, Phone, TenantId, WorkflowId};
 
 /// A conversation as stored.
@@ -118,19 +118,16 @@ pub(super) fn from_row(row: &PgRow) -> Result<Conversation, sqlx::Error> {
     })
 }
 
-pub(super) async fn ensure(tx: &mut Tx<'_>, rows: &[NewConversation]) -> Result<(), sqlx::Error> {
+pub(super) fn ensure(all: &mut Inserts, rows: &[NewConversation]) {
     // Sorted, so that two batches that create the same conversations cannot deadlock.
-    sqlx::query(
+    all.add(
         "insert into conversations (id, phone_number, tenant_id)
          select * from unnest($1::text[], $2::text[], $3::text[]) order by 1
          on conflict do nothing",
     )
     .bind(column(rows, |r| r.id.as_str()))
     .bind(column(rows, |r| r.phone.as_str()))
-    .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.tenant_id.as_ref().map(TenantId::as_str)));
 }
 
 /// Locks and reads. `for update` waits for the holder and then sees what it committed.

@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Db, Tx, column};
+use super::{Db, Inserts, Tx, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind, DraftId, Phone, WorkflowId};
 use crate::rules::gate::Permit;
 
@@ -108,8 +108,8 @@ pub struct NewDelivery {
     pub at: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDelivery]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[NewDelivery]) {
+    all.add(
         "insert into deliveries
            (id, response_queue_id, workflow_id, conversation_id, phone_number, kind, body, status,
             attempts, newest_known_message, reply_subject, intended_at, created_at, last_error,
@@ -143,10 +143,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDelivery]) -> Result<(), 
     .bind(column(rows, |r| {
         r.permit.as_ref().map(|p| p.inputs().as_slice())
     }))
-    .bind(column(rows, |r| r.permit.as_ref().map(Permit::at)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.permit.as_ref().map(Permit::at)));
 }
 
 fn rules_of(permit: Option<&Permit>) -> Option<String> {

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::texts::joined;
-use super::{Db, Tx, column};
+use super::{Db, Inserts, Tx, column};
 use crate::domain::{
     Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Finding, Phone,
     PlanId, RoutingReason, TenantContext, TenantId, WorkflowId,
@@ -40,7 +40,7 @@ pub struct NewDraft {
     pub at: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sqlx::Error> {
+pub(super) fn insert(all: &mut Inserts, rows: &[NewDraft]) {
     let degraded = |r: &NewDraft| {
         let names: Vec<&str> = r
             .drafted
@@ -58,7 +58,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
             .as_ref()
             .and_then(|t| t.tenant_name.clone())
     };
-    sqlx::query(
+    all.add(
         "insert into ai_response_queue
            (id, workflow_id, conversation_id, turn, phone_number, tenant_id, tenant_name,
             tenant_message, ai_response, ai_response_en, language, confidence_score, status,
@@ -123,10 +123,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewDraft]) -> Result<(), sql
         r.drafted.draft.rating.map(Confidence::as_f64)
     }))
     .bind(column(rows, |r| r.drafted.draft.cost_micro_usd))
-    .bind(column(rows, |r| r.traceparent.as_deref()))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.traceparent.as_deref()));
 }
 
 /// What the model saw, for the person who decides. Only for drafts: an auto-sent one keeps it too,

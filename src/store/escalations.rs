@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Db, Tx, column, lock_conversations};
+use super::{Db, Inserts, Tx, column, lock_conversations};
 use crate::domain::{
     ConversationId, DraftId, EscalationId, EscalationType, Phone, Severity, TenantId, WorkflowId,
 };
@@ -61,8 +61,8 @@ impl NewEscalation {
     }
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewEscalation]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[NewEscalation]) {
+    all.add(
         "insert into escalation_events
            (id, workflow_id, conversation_id, tenant_id, tenant_name, phone_number,
             escalation_type, severity, reason, auto_detected, escalated_by, assigned_to,
@@ -85,10 +85,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewEscalation]) -> Result<()
     .bind(column(rows, |r| r.assigned_to.as_deref()))
     .bind(column(rows, |r| r.raised.response_queue_id.map(|d| d.0)))
     .bind(column(rows, NewEscalation::at))
-    .bind(column(rows, |r| Json(&r.metadata)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| Json(&r.metadata)));
 }
 
 /// Somebody has taken an escalation over, or is done with it.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Tx, column};
+use super::{Inserts, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind};
 use crate::rules::gate::{Judgement, Override, Verdict};
 
@@ -43,8 +43,8 @@ impl GateDecision {
     }
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[GateDecision]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[GateDecision]) {
+    all.add(
         "insert into gate_decisions
            (id, delivery_id, conversation_id, kind, outcome, rules, inputs, not_before,
             overridden_by, override_reason, decided_at)
@@ -69,8 +69,5 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[GateDecision]) -> Result<(),
     .bind(column(rows, |r| {
         r.overridden.as_ref().map(|o| o.reason.as_str())
     }))
-    .bind(column(rows, |r| r.judgement.at))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.judgement.at));
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Postgres;
 use uuid::Uuid;
 
-use super::{Db, Tx, column};
+use super::{Db, Inserts, Tx, column};
 use crate::domain::EventId;
 
 /// An event that a stage emitted, kept until its mark is purged so that it can be published again
@@ -78,34 +78,44 @@ fn encode(error: serde_json::Error) -> sqlx::Error {
 }
 
 /// The events of a mark, whoever wrote it.
-pub(super) fn read(events: Option<String>, emitted: &str) -> Result<Vec<Kept>, sqlx::Error> {
+fn read(events: Option<String>, emitted: &str) -> Result<Vec<Kept>, sqlx::Error> {
     let text = events.as_deref().unwrap_or(emitted);
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-/// Sets the marks and says how many were new. Fewer than given: another replica handled one of
-/// them meanwhile, and the whole transaction must be given up.
-pub(crate) async fn mark(tx: &mut Tx<'_>, rows: &[Mark<'_>]) -> Result<u64, sqlx::Error> {
+/// Sets the marks. The statement says how many were new: fewer than given means that another replica
+/// handled one of them meanwhile, and the whole transaction must be given up.
+///
+/// # Errors
+/// An event that cannot be written as JSON.
+pub(crate) fn mark(all: &mut Inserts, rows: &[Mark<'_>]) -> Result<(), sqlx::Error> {
     let kept = Columns::of(rows.iter().map(|r| r.emitted))?;
-    let events = column(rows, |r| r.event.0);
-    set(&mut **tx, events, column(rows, |r| r.stage), kept).await
-}
-
-/// Sets marks of events that no message caused: what a timer says is lost like anything else.
-pub(super) async fn remember(db: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
-    let kept = Columns::of(events.chunks(1))?;
-    let stages = column(events, |_| by);
-    set(db, column(events, |e| e.id.0), stages, kept).await?;
+    set(
+        all,
+        column(rows, |r| r.event.0),
+        column(rows, |r| r.stage),
+        kept,
+    );
     Ok(())
 }
 
-async fn set<'e, E: sqlx::Executor<'e, Database = Postgres>>(
-    db: E,
-    events: Vec<Uuid>,
-    stages: Vec<&str>,
-    kept: Columns,
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(
+/// Remembers events that no message caused, under their own ids: what a timer says is lost like
+/// anything else.
+pub async fn remember(db: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
+    let kept = Columns::of(events.chunks(1))?;
+    let mut all = Inserts::default();
+    set(
+        &mut all,
+        column(events, |e| e.id.0),
+        column(events, |_| by),
+        kept,
+    );
+    all.run(db).await?;
+    Ok(())
+}
+
+fn set(all: &mut Inserts, events: Vec<Uuid>, stages: Vec<&str>, kept: Columns) {
+    all.add(
         // The moment of the writing, not of the transaction's beginning: the sweep follows it, and a
         // transaction may have waited long for its locks.
         "insert into handled_events (event_id, stage, emitted, events, event_ids, subjects, handled_at)
@@ -120,10 +130,7 @@ async fn set<'e, E: sqlx::Executor<'e, Database = Postgres>>(
     .bind(kept.events)
     .bind(kept.ids)
     .bind(kept.subjects)
-    .bind(ELSEWHERE)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+    .bind(ELSEWHERE);
 }
 
 /// The kept events of marks that are set already.
@@ -141,9 +148,7 @@ pub(crate) async fn find<'e, E: sqlx::Executor<'e, Database = Postgres>>(
     .fetch_all(db)
     .await?;
     rows.into_iter()
-        .map(|(event, stage, events, emitted)| {
-            Ok((EventId(event), stage, read(events, &emitted)?))
-        })
+        .map(|(event, stage, events, emitted)| Ok((EventId(event), stage, read(events, &emitted)?)))
         .collect()
 }
 

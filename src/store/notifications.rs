@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Tx, column};
+use super::{Inserts, column};
 use crate::domain::{EventId, WorkflowId};
 
 /// A notification that went out.
@@ -20,8 +20,8 @@ pub struct SentNotification {
     pub at: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[SentNotification]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[SentNotification]) {
+    all.add(
         "insert into notifications (id, about_event, workflow_id, kind, tracking_id, sent_at)
          select gen_random_uuid(), * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
          on conflict (about_event) do nothing",
@@ -30,8 +30,5 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[SentNotification]) -> Result
     .bind(column(rows, |r| r.workflow_id.0))
     .bind(column(rows, |r| r.kind))
     .bind(column(rows, |r| r.tracking_id.as_deref()))
-    .bind(column(rows, |r| r.at))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.at));
 }

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Db, Tx, column};
+use super::{Db, Inserts, column};
 use crate::domain::{StepName, StepStatus, WorkflowId};
 
 /// A step to note.
@@ -79,8 +79,8 @@ impl Step {
     }
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[Step]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[Step]) {
+    all.add(
         "insert into workflow_steps (id, workflow_id, step_name, step_type, status, output_data,
                                      error_details, started_at, completed_at, duration_ms)
          select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[],
@@ -96,10 +96,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[Step]) -> Result<(), sqlx::E
     .bind(column(rows, |r| r.error.as_ref().map(Json)))
     .bind(column(rows, |r| r.started_at))
     .bind(column(rows, |r| r.ended_at))
-    .bind(column(rows, Step::duration_ms))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, Step::duration_ms));
 }
 
 /// A step as stored.

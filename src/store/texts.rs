@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Db, Tx, column};
+use super::{Db, Inserts, Tx, column};
 use crate::domain::{
     Arrival, Cents, ConversationId, EscalationType, EventId, OpenText, Phone, PlanOffer, TenantId,
     WorkflowId,
@@ -48,8 +48,8 @@ pub struct NewText {
     pub metadata: Option<Map<String, Value>>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewText]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[NewText]) {
+    all.add(
         "insert into inbound_messages
            (id, conversation_id, workflow_id, turn, arrival_epoch, arrival_seq, idempotency_key,
             content_key, phone_number, tenant_id, content, triggers, plan_cents, plan_weeks,
@@ -83,10 +83,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewText]) -> Result<(), sqlx
     .bind(column(rows, |r| r.received_at))
     .bind(column(rows, |r| r.metadata.clone().map(Json)))
     .bind(column(rows, |r| r.plan.and_then(|p| p.start_date)))
-    .bind(column(rows, |r| r.plan.is_some_and(|p| p.needs_review)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.plan.is_some_and(|p| p.needs_review)));
 }
 
 /// `string_to_array('', ',')` is the empty array, so no triggers need no special case.

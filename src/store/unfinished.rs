@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::types::Json;
 
-use super::handled::{self, Kept};
+use super::handled::Kept;
 use super::{Db, Tx, column};
 use crate::domain::EventId;
 
@@ -260,10 +260,4 @@ pub async fn counts(pool: &Db) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query_as("select stage, count(*) from unfinished_events group by stage")
         .fetch_all(pool)
         .await
-}
-
-/// Remembers events that no message caused, under their own ids: what a timer says is lost like
-/// anything else.
-pub async fn remember(pool: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
-    handled::remember(pool, by, events).await
 }

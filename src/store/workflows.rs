@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Db, Tx, column};
+use super::{Db, Inserts, Tx, column};
 use crate::domain::{
     Action, Confidence, ConversationId, DraftId, EscalationId, Outcome, Phone, PlanId, StepName,
     TenantId, WorkflowId, WorkflowStatus, WorkflowType,
@@ -35,8 +35,8 @@ pub struct NewWorkflow {
     pub received_at: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewWorkflow]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn insert(all: &mut Inserts, rows: &[NewWorkflow]) {
+    all.add(
         "insert into orchestration_workflows
            (id, conversation_id, workflow_type, tenant_id, phone_number, turn, correlation_id,
             reply_subject, started_at, last_message_at, created_at, updated_at)
@@ -53,10 +53,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, rows: &[NewWorkflow]) -> Result<(), 
     .bind(column(rows, |r| r.correlation_id.as_str()))
     .bind(column(rows, |r| r.reply_subject.as_deref()))
     .bind(column(rows, |r| r.received_at))
-    .bind(column(rows, |r| r.kind.as_str()))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.kind.as_str()));
 }
 
 /// Changes to a workflow; `None` leaves a column as it is.

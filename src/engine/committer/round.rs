@@ -18,7 +18,7 @@ use crate::engine::{Clock, Decision, answers};
 use crate::ops::metrics::Metrics;
 use crate::ops::trace;
 use crate::store::handled::Mark;
-use crate::store::{self, Case, Db, Needs, Patience, Tx, handled, is_meeting, is_transient};
+use crate::store::{self, Case, Db, Forms, Needs, Patience, Tx, handled, is_meeting, is_transient};
 
 /// The largest round. Beyond this a transaction's locks are held long enough to be felt.
 const ROUND: usize = 256;
@@ -275,7 +275,11 @@ fn link_to_drafts(jobs: &[&Job], cases: &[Case]) {
 }
 
 /// A decision that panics is its message's fault alone: it must not take the round with it.
-pub(super) fn decide_all(jobs: &[&Job], cases: &[Case], now: DateTime<Utc>) -> Vec<Result<Decision, String>> {
+pub(super) fn decide_all(
+    jobs: &[&Job],
+    cases: &[Case],
+    now: DateTime<Utc>,
+) -> Vec<Result<Decision, String>> {
     jobs.iter()
         .zip(cases)
         .map(|(job, case)| {
@@ -337,8 +341,14 @@ async fn write(
         results.push(result);
         wanted.push(replies);
     }
-    mark_handled(tx, jobs, &results).await?;
-    store::apply(tx, changes).await?;
+    let marks = marks_of(jobs, &results);
+    let forms = match jobs {
+        [_] => Forms::Many,
+        _ => Forms::One,
+    };
+    if store::apply(tx, &marks, changes, forms).await? != marks.len() as u64 {
+        return Err(RoundError::Overtaken);
+    }
     for (result, replies) in results
         .iter_mut()
         .zip(answers::load(tx, wanted, now).await?)
@@ -350,24 +360,14 @@ async fn write(
     Ok(results)
 }
 
-async fn mark_handled(
-    tx: &mut Tx<'_>,
-    jobs: &[&Job],
-    results: &[Committed],
-) -> Result<(), RoundError> {
-    let mut marks = Vec::new();
-    for (job, result) in jobs.iter().zip(results) {
-        if let Committed::Done { emitted, .. } = result {
-            marks.push(Mark {
-                event: job.event,
-                stage: job.stage,
-                emitted,
-            });
-        }
-    }
-    if marks.is_empty() || handled::mark(tx, &marks).await? == marks.len() as u64 {
-        Ok(())
-    } else {
-        Err(RoundError::Overtaken)
-    }
+fn marks_of<'a>(jobs: &[&Job], results: &'a [Committed]) -> Vec<Mark<'a>> {
+    let mark = |(job, result): (&&Job, &'a Committed)| match result {
+        Committed::Done { emitted, .. } => Some(Mark {
+            event: job.event,
+            stage: job.stage,
+            emitted,
+        }),
+        _ => None,
+    };
+    jobs.iter().zip(results).filter_map(mark).collect()
 }

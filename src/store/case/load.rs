@@ -12,8 +12,8 @@ use crate::store::deliveries::DeliveryStatus;
 use crate::store::escalations::SameEscalation;
 use crate::store::plans::SamePlan;
 use crate::store::{
-    Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, holds, plans,
-    texts, workflows,
+    Inserts, Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, holds,
+    plans, texts, workflows,
 };
 
 /// Asks for a whole batch. Locks are taken in one order everywhere - conversations by id, then
@@ -24,7 +24,7 @@ pub(crate) async fn load(
     now: DateTime<Utc>,
 ) -> Result<Vec<Case>, sqlx::Error> {
     let mut cases = vec![Case::default(); needs.len()];
-    load_conversations(tx, needs, &mut cases).await?;
+    load_conversations(tx, needs, &mut cases, now).await?;
     load_consents(tx, needs, &mut cases, now).await?;
     load_duplicates(tx, needs, &mut cases).await?;
     load_open_texts(tx, needs, &mut cases).await?;
@@ -40,10 +40,18 @@ async fn load_conversations(
     tx: &mut Tx<'_>,
     needs: &[&Needs],
     cases: &mut [Case],
+    now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let created: Vec<NewConversation> = needs.iter().filter_map(|n| n.create.clone()).collect();
     if !created.is_empty() {
-        conversations::ensure(tx, &created).await?;
+        // Only of those who wrote: a text of ours that somebody reports is nobody's consent.
+        let wrote = needs.iter().filter(|n| n.create.is_some());
+        let numbers = wrote.filter_map(|n| n.consent.as_ref());
+        let numbers: Vec<&str> = numbers.map(|(phone, _)| phone.as_str()).collect();
+        let mut new = Inserts::default();
+        conversations::ensure(&mut new, &created);
+        consents::ensure(&mut new, &numbers, now);
+        new.run(&mut **tx).await?;
     }
     let ids = |lock: bool| -> Vec<&str> {
         let wanted = needs.iter().filter(|n| n.lock == lock);
@@ -85,18 +93,6 @@ async fn load_consents(
     cases: &mut [Case],
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let phones = |of: &dyn Fn(&Needs) -> bool| -> Vec<&str> {
-        let wanted = needs.iter().filter(|n| of(n));
-        wanted
-            .filter_map(|n| n.consent.as_ref())
-            .map(|(phone, _)| phone.as_str())
-            .collect()
-    };
-    // A number that writes to us gets its row, so that later there is something to lock.
-    let new = phones(&|n| n.create.is_some());
-    if !new.is_empty() {
-        consents::ensure(tx, &new, now).await?;
-    }
     let mut found = HashMap::new();
     for (wanted, lock) in [
         (ConsentUse::Change, Lock::Update),
