@@ -42,6 +42,9 @@ pub struct Envelope {
     pub received_at: DateTime<Utc>,
     /// How often the server has delivered it, this time included.
     pub delivered: i64,
+    /// Its message id is its event's: the stream itself has refused whatever came twice within its
+    /// window. What is said again on purpose has another one.
+    pub said_once: bool,
 }
 
 /// What our `ce-source` begins with.
@@ -132,7 +135,17 @@ impl Envelope {
             arrival: origin.arrival,
             received_at: origin.stored_at,
             delivered: origin.delivered,
+            said_once: header("Nats-Msg-Id")
+                .and_then(|known| Uuid::try_parse(known).ok())
+                .is_some_and(|known| known == id),
         }
+    }
+
+    /// Nobody can have handled it, as far as can be known without asking: who asks first saves a question
+    /// for every text. (Said again after the stream's window, by somebody who lay still for minutes
+    /// between committing and publishing, it is gathered for twice; its mark is found at the commit.)
+    pub fn is_surely_new(&self) -> bool {
+        self.delivered <= 1 && self.said_once
     }
 }
 

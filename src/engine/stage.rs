@@ -66,8 +66,8 @@ pub trait Stage: Send + Sync + 'static {
     const NAME: &'static str;
     /// What kind of dead letter its messages become.
     const DEAD_KIND: &'static str = "workflow";
-    /// Whether `gather` asks neighbours. Then the handled mark is looked up first, because the
-    /// question costs time or money.
+    /// Whether `gather` asks neighbours. Then the handled mark of whatever may have been handled is
+    /// looked up first, because the question costs time or money.
     const ASKS_OUTSIDE: bool = false;
     /// Whether its messages come back often without anything being wrong, because they wait for
     /// another one: then many deliveries are no sign of a message that kills its worker.

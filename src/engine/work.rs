@@ -242,7 +242,7 @@ impl<S: Stage> Work<S> {
     /// gather, decide, commit; act and conclude as often as the decisions say; publish, answer.
     async fn walk(&self, event: &Arc<Incoming<S::In>>) -> Walked {
         let engine = &self.engine;
-        if S::ASKS_OUTSIDE {
+        if S::ASKS_OUTSIDE && !event.envelope.is_surely_new() {
             let id = event.envelope.id;
             let look = || engine.io.questions.handled(id, S::NAME);
             match self.patiently(look).await {

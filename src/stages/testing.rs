@@ -104,6 +104,7 @@ pub(super) fn incoming<T>(number: u32, body: T) -> Incoming<T> {
             arrival: arrival(number),
             received_at: after(i64::from(number)),
             delivered: 1,
+            said_once: true,
         },
         body,
     }

@@ -276,6 +276,12 @@ fn narrows(statement: &str) -> Option<&'static str> {
     (adds && bare).then_some("adds a column that the old binary does not fill")
 }
 
+/// What was taken away all the same, and why an older binary can do without.
+const GIVEN_UP: &[(&str, &str)] = &[(
+    "drop index orchestration_workflows_open",
+    "its one reader counts what is undecided, and reads the table until it is replaced",
+)];
+
 #[test]
 fn migrations_only_widen() {
     for (sql, allowed) in [
@@ -327,6 +333,9 @@ fn migrations_only_widen() {
             continue;
         }
         for statement in statements(&std::fs::read_to_string(&path).unwrap()) {
+            if GIVEN_UP.iter().any(|(given_up, _)| statement == *given_up) {
+                continue;
+            }
             assert_eq!(narrows(&statement), None, "{name}: {statement}");
         }
     }
