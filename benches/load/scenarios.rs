@@ -18,7 +18,7 @@ async fn warm(replicas: usize) -> (Rig, usize) {
     rig.replicas(replicas).await;
     let door = Door::http(&rig);
     for from in [0, WARM_UP / 2] {
-        let outcome = closed_loop(&door, from..from + WARM_UP / 2, 50).await;
+        let outcome = closed_loop(&door, from..from + WARM_UP / 2, 50, Duration::ZERO).await;
         assert!(outcome.wrong.is_empty(), "{:?}", outcome.wrong.first());
         rig.analyze_tables().await;
     }
@@ -34,11 +34,17 @@ fn print_times(what: &str, took: &[Duration]) {
     );
 }
 
-async fn measured(rig: &Rig, door: &Door, texts: Range<usize>, in_flight: usize) -> (Outcome, f64) {
+async fn measured(
+    rig: &Rig,
+    door: &Door,
+    texts: Range<usize>,
+    in_flight: usize,
+    spread: Duration,
+) -> (Outcome, f64) {
     let count = texts.len();
     crate::statements::reset(&rig.db).await;
     let before = rig.usage().await;
-    let outcome = closed_loop(door, texts, in_flight).await;
+    let outcome = closed_loop(door, texts, in_flight, spread).await;
     let after = rig.usage().await;
     let rate = outcome.took.len() as f64 / outcome.elapsed.as_secs_f64();
     println!("  throughput      {rate:>9.0} texts/s");
@@ -58,7 +64,8 @@ pub(crate) async fn capacity(texts: usize, in_flight: &[usize], replicas: usize)
             println!(
                 "capacity over {name}, {texts} texts, {in_flight} in flight, {replicas} replica(s)"
             );
-            let (outcome, rate) = measured(&rig, &door, from..from + texts, *in_flight).await;
+            let (outcome, rate) =
+                measured(&rig, &door, from..from + texts, *in_flight, Duration::ZERO).await;
             wrong.extend(outcome.wrong);
             from += texts;
             own.print_ratio(rate);
@@ -106,8 +113,9 @@ pub(crate) async fn slow_model(texts: usize, in_flight: &[usize]) {
             println!(
                 "model {THINKS} ms ± {jitter}, others {OTHERS} ms, {texts} texts, {in_flight} in flight"
             );
-            let (outcome, _) =
-                measured(&rig, &Door::http(&rig), from..from + texts, *in_flight).await;
+            let spread = Duration::from_millis(THINKS);
+            let door = Door::http(&rig);
+            let (outcome, _) = measured(&rig, &door, from..from + texts, *in_flight, spread).await;
             from += texts;
             for (what, action, calls) in [
                 ("decided", "queued_for_approval", 1),
@@ -179,7 +187,8 @@ pub(crate) async fn history(finished: usize, texts: usize, in_flight: usize) {
     let (rig, mut from) = warm(1).await;
     let door = Door::http(&rig);
     println!("an empty database, {texts} texts, {in_flight} in flight");
-    let (outcome, before) = measured(&rig, &door, from..from + texts, in_flight).await;
+    let (outcome, before) =
+        measured(&rig, &door, from..from + texts, in_flight, Duration::ZERO).await;
     from += texts;
     let mut wrong = outcome.wrong;
     let began = Instant::now();
@@ -190,7 +199,8 @@ pub(crate) async fn history(finished: usize, texts: usize, in_flight: usize) {
         crate::history::size_mb(&rig.db).await,
         began.elapsed().as_secs_f64()
     );
-    let (outcome, after) = measured(&rig, &door, from..from + texts, in_flight).await;
+    let (outcome, after) =
+        measured(&rig, &door, from..from + texts, in_flight, Duration::ZERO).await;
     wrong.extend(outcome.wrong);
     from += texts;
     println!(

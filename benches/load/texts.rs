@@ -168,14 +168,23 @@ impl Outcome {
     }
 }
 
-/// So many texts at a time, each waited for.
-pub(crate) async fn closed_loop(door: &Door, texts: Range<usize>, in_flight: usize) -> Outcome {
+/// So many texts at a time, each waited for. Those who hand them in begin one after the other within
+/// `spread`: behind a neighbour that always takes as long they would walk in step for ever, and what is
+/// measured would be the queue of all of them.
+pub(crate) async fn closed_loop(
+    door: &Door,
+    texts: Range<usize>,
+    in_flight: usize,
+    spread: Duration,
+) -> Outcome {
     let next = Arc::new(AtomicUsize::new(texts.start));
     let started = Instant::now();
     let workers: Vec<_> = (0..in_flight)
-        .map(|_| {
+        .map(|worker| {
             let (door, next, end) = (door.clone(), next.clone(), texts.end);
+            let wait = spread.mul_f64(worker as f64 / in_flight as f64);
             tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
                 let mut outcome = Outcome::default();
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Parks what cannot be worked on: nothing is lost, and somebody sees it.
 
+use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -18,7 +19,7 @@ pub struct Parcel {
     /// What surrounds it.
     pub envelope: Envelope,
     /// Its headers.
-    pub headers: Vec<(String, String)>,
+    pub headers: Option<HeaderMap>,
     /// Its body, byte for byte.
     pub payload: Bytes,
     /// The stage that gives up.
@@ -33,6 +34,16 @@ pub struct Parcel {
     pub attempts: Option<Attempts>,
 }
 
+/// Of a header that came twice, the last.
+fn headers_of(parcel: &Parcel) -> Map<String, Value> {
+    let all = parcel.headers.iter().flat_map(HeaderMap::iter);
+    all.flat_map(|(name, values)| {
+        let value = |value: &HeaderValue| (name.to_string(), value.as_str().into());
+        values.iter().map(value)
+    })
+    .collect()
+}
+
 /// The dead letter's id: the same however often the message is given up.
 pub fn letter_id(envelope: &Envelope, stage: &str) -> DeadLetterId {
     DeadLetterId(envelope.id.row(&format!("dead/{stage}")))
@@ -42,11 +53,6 @@ pub fn letter_id(envelope: &Envelope, stage: &str) -> DeadLetterId {
 pub fn park(parcel: &Parcel, now: DateTime<Utc>) -> Decision {
     let envelope = &parcel.envelope;
     let id = letter_id(envelope, parcel.stage);
-    let headers: Map<String, Value> = parcel
-        .headers
-        .iter()
-        .map(|(k, v)| (k.clone(), Value::String(v.clone())))
-        .collect();
     let attempts = parcel.attempts.map_or(1, |a| a.count);
     let letter = DeadLetter {
         id,
@@ -58,7 +64,7 @@ pub fn park(parcel: &Parcel, now: DateTime<Utc>) -> Decision {
         last_error: parcel.detail.clone(),
         workflow_id: envelope.workflow,
         conversation_id: envelope.conversation.clone(),
-        headers: Value::Object(headers),
+        headers: Value::Object(headers_of(parcel)),
         payload: parcel.payload.to_vec(),
         attempts,
         first_attempt_at: parcel.attempts.map_or(now, |a| a.first_at),

@@ -100,8 +100,8 @@ impl<S: Stage> Work<S> {
             &self.engine.publisher.names,
         );
         let parcel = Parcel {
-            headers: headers_of(&message),
-            payload: message.payload.clone(),
+            headers: message.headers,
+            payload: message.payload,
             stage: S::NAME,
             kind: S::DEAD_KIND,
             reason: "",
@@ -389,18 +389,4 @@ fn name_workflow(emitted: &[handled::Kept]) {
     if let Some((_, id)) = headers.find(|(name, _)| name == "ce-workflowid") {
         Span::current().record("workflow_id", id);
     }
-}
-
-fn headers_of(message: &async_nats::Message) -> Vec<(String, String)> {
-    let Some(headers) = &message.headers else {
-        return Vec::new();
-    };
-    headers
-        .iter()
-        .flat_map(|(name, values)| {
-            values
-                .iter()
-                .map(move |value| (name.to_string(), value.as_str().to_owned()))
-        })
-        .collect()
 }
