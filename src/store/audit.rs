@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Db, Inserts, column};
+use super::{Batch, Db, column};
 use crate::domain::DraftId;
 
 /// A decision to keep.
@@ -30,7 +30,7 @@ pub struct Audit {
     pub at: DateTime<Utc>,
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[Audit]) {
+pub(super) fn insert(all: &mut Batch, rows: &[Audit]) {
     all.add(
         "insert into approval_audit_log (id, response_queue_id, action, original_response,
                                          final_response, reason, notes, approved_by, created_at)

@@ -17,25 +17,27 @@ use super::steps::Step;
 use super::texts::{NewText, TextsMoved};
 use super::workflows::{NewWorkflow, WorkflowUpdate};
 use super::{
-    Inserts, Tx, audit, consents, contact_windows, conversations, dead_letters, deliveries, drafts,
+    Batch, Tx, audit, consents, contact_windows, conversations, dead_letters, deliveries, drafts,
     escalations, gate_decisions, handled, holds, notifications, plans, steps, texts, workflows,
 };
 
 macro_rules! changes {
     (
         first { $($(#[$first_doc:meta])* $first:ident($first_row:ty) => $first_apply:path;)* }
-        inserts { $($(#[$new_doc:meta])* $new:ident($new_row:ty) => $insert:path;)* }
+        new { $($(#[$new_doc:meta])* $new:ident($new_row:ty) => $insert:path;)* }
+        moved { $($(#[$moved_doc:meta])* $moved:ident($moved_row:ty) => $update:path;)* }
         then { $($(#[$then_doc:meta])* $then:ident($then_row:ty) => $then_apply:path;)* }
     ) => {
         /// One change to the database. A decision names changes; the committer applies them.
         ///
-        /// The order of the variants is the order of application: a waiting draft is withdrawn before
-        /// its successor is inserted (the database allows one per conversation), a workflow exists
-        /// before it moves. What is only inserted is inserted at once ([`Inserts`]).
+        /// The order of the groups is the order of application: a waiting draft is withdrawn before its
+        /// successor is inserted (the database allows one per conversation), a plan's workflow exists
+        /// before the plan. What is new and what moves is one statement ([`Batch`]).
         #[derive(Debug, Clone)]
         pub enum Change {
             $($(#[$first_doc])* $first(Box<$first_row>),)*
             $($(#[$new_doc])* $new(Box<$new_row>),)*
+            $($(#[$moved_doc])* $moved(Box<$moved_row>),)*
             $($(#[$then_doc])* $then(Box<$then_row>),)*
         }
 
@@ -45,9 +47,41 @@ macro_rules! changes {
         $(impl From<$new_row> for Change {
             fn from(row: $new_row) -> Self { Self::$new(Box::new(row)) }
         })*
+        $(impl From<$moved_row> for Change {
+            fn from(row: $moved_row) -> Self { Self::$moved(Box::new(row)) }
+        })*
         $(impl From<$then_row> for Change {
             fn from(row: $then_row) -> Self { Self::$then(Box::new(row)) }
         })*
+
+        /// The changes of a round, by kind.
+        #[derive(Default)]
+        #[allow(non_snake_case)]
+        struct Sorted {
+            $($first: Vec<$first_row>,)*
+            $($new: Vec<$new_row>,)*
+            $($moved: Vec<$moved_row>,)*
+            $($then: Vec<$then_row>,)*
+        }
+
+        impl Sorted {
+            fn of(changes: Vec<Change>) -> Self {
+                let mut sorted = Self::default();
+                for change in changes {
+                    match change {
+                        $(Change::$first(row) => sorted.$first.push(*row),)*
+                        $(Change::$new(row) => sorted.$new.push(*row),)*
+                        $(Change::$moved(row) => sorted.$moved.push(*row),)*
+                        $(Change::$then(row) => sorted.$then.push(*row),)*
+                    }
+                }
+                sorted
+            }
+
+            fn something_goes_first(&self) -> bool {
+                !(true $(&& self.$first.is_empty())*)
+            }
+        }
 
         /// Applies the changes of a whole batch and sets its marks; says how many marks were new.
         /// Within a batch no two decisions may concern the same conversation, and no decision may name
@@ -58,37 +92,53 @@ macro_rules! changes {
             changes: Vec<Change>,
             forms: Forms,
         ) -> Result<u64, sqlx::Error> {
-            #[derive(Default)]
-            #[allow(non_snake_case)]
-            struct Sorted {
-                $($first: Vec<$first_row>,)*
-                $($new: Vec<$new_row>,)*
-                $($then: Vec<$then_row>,)*
-            }
-            let mut sorted = Sorted::default();
-            for change in changes {
-                match change {
-                    $(Change::$first(row) => sorted.$first.push(*row),)*
-                    $(Change::$new(row) => sorted.$new.push(*row),)*
-                    $(Change::$then(row) => sorted.$then.push(*row),)*
-                }
+            let mut sorted = Sorted::of(changes);
+            let every = forms == Forms::One;
+            let apart = sorted.moves_apart();
+            if apart && !sorted.Conversation.is_empty() {
+                // Before all else: a hold follows the tenant that a conversation is known to have.
+                let mut all = Batch::default();
+                conversations::update(&mut all, &std::mem::take(&mut sorted.Conversation));
+                all.run(&mut **tx).await?;
             }
             $(if !sorted.$first.is_empty() { $first_apply(tx, &sorted.$first).await?; })*
-            let mut all = Inserts::default();
-            if !(marks.is_empty() $(&& sorted.$new.is_empty())*) {
+            let mut all = Batch::default();
+            let moves = !apart && !(true $(&& sorted.$moved.is_empty())*);
+            if moves || !(marks.is_empty() $(&& sorted.$new.is_empty())*) {
                 // First, because the statement says how many rows its first part did.
                 handled::mark(&mut all, marks)?;
-                let every = forms == Forms::One;
                 $(if every || !sorted.$new.is_empty() { $insert(&mut all, &sorted.$new); })*
+                if !apart {
+                    $(if every || !sorted.$moved.is_empty() { $update(&mut all, &sorted.$moved); })*
+                }
             }
             let marked = all.run(&mut **tx).await?;
+            if apart {
+                $(if !sorted.$moved.is_empty() {
+                    let mut all = Batch::default();
+                    $update(&mut all, &sorted.$moved);
+                    all.run(&mut **tx).await?;
+                })*
+            }
             $(if !sorted.$then.is_empty() { $then_apply(tx, &sorted.$then).await?; })*
             Ok(marked)
         }
     };
 }
 
-/// How many forms the statement that inserts may have.
+impl Sorted {
+    /// What moves cannot be in the statement that inserts: it would not see a row that is new, nor may
+    /// what goes first see it as it was.
+    fn moves_apart(&self) -> bool {
+        let is_new = |moved: &WorkflowUpdate| self.NewWorkflow.iter().any(|new| new.id == moved.id);
+        let leaves = |moved: &DeliveryUpdate| self.NewDelivery.iter().any(|new| new.id == moved.id);
+        self.something_goes_first()
+            || self.Workflow.iter().any(is_new)
+            || self.DeliveryUpdate.iter().any(leaves)
+    }
+}
+
+/// How many forms the statement of a round may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forms {
     /// As many as there are sets of kinds: for one decision alone, of which there are a dozen.
@@ -99,8 +149,6 @@ pub(crate) enum Forms {
 
 changes! {
     first {
-        /// A conversation's turn, times, tenant.
-        Conversation(ConversationUpdate) => conversations::update;
         /// Texts of an older turn that a newer one answers.
         TextsMoved(TextsMoved) => texts::move_to_turn;
         /// A number may or may not be texted from now on.
@@ -118,7 +166,7 @@ changes! {
         /// A manager works on a draft.
         Claim(Claim) => drafts::claim;
     }
-    inserts {
+    new {
         /// A text as received.
         Text(NewText) => texts::insert;
         /// A text's workflow begins.
@@ -138,17 +186,21 @@ changes! {
         /// A line of the audit trail.
         Step(Step) => steps::insert;
     }
-    then {
+    moved {
+        /// A conversation's turn, times, tenant.
+        Conversation(ConversationUpdate) => conversations::update;
         /// A workflow moves.
         Workflow(WorkflowUpdate) => workflows::update;
+        /// What became of a text.
+        DeliveryUpdate(DeliveryUpdate) => deliveries::update;
+    }
+    then {
         /// A plan was found, or found again.
         Plan(PlanSeen) => plans::upsert;
         /// Somebody has an escalation, or is done with it.
         EscalationUpdate(EscalationUpdate) => escalations::update;
         /// Managers were reminded of an escalation.
         Reminded(Reminded) => escalations::remind;
-        /// What became of a text.
-        DeliveryUpdate(DeliveryUpdate) => deliveries::update;
         /// A parked message is worked on again, or done with.
         LetterUpdate(LetterUpdate) => dead_letters::update;
         /// A message is parked.

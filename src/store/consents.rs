@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column, contact_windows};
+use super::{Batch, Db, Tx, column, contact_windows};
 use crate::domain::{ConversationId, DeliveryKind, HoldKind, Phone, Quiet, TenantId, WorkflowId};
 use crate::events::OptInProof;
 
@@ -63,7 +63,7 @@ pub(super) enum Lock {
 }
 
 /// A number that writes to us gets its row, so that later there is something to lock.
-pub(super) fn ensure(all: &mut Inserts, phones: &[&str], at: DateTime<Utc>) {
+pub(super) fn ensure(all: &mut Batch, phones: &[&str], at: DateTime<Utc>) {
     all.add(
         "insert into consents (phone_number, source, changed_at)
          select distinct phone, 'wrote_first', $2::timestamptz from unnest($1::text[]) as t(phone) order by phone

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column, consents};
+use super::{Batch, Db, Tx, column, consents};
 use crate::domain::{ContactWindowId, ConversationId, EventId, Phone, Quiet, WorkflowId};
 
 /// Hours without texts, from now on.
@@ -73,7 +73,7 @@ pub(super) async fn set(tx: &mut Tx<'_>, rows: &[NewContactWindow]) -> Result<()
     let phones: Vec<&str> = rows.iter().map(|r| r.phone.as_str()).collect();
     // A manager may write down hours of a number that never wrote.
     if let Some(first) = rows.first() {
-        let mut numbers = Inserts::default();
+        let mut numbers = Batch::default();
         consents::ensure(&mut numbers, &phones, first.at);
         numbers.run(&mut **tx).await?;
     }

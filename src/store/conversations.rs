@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Inserts, Tx, column};
+use super::{Batch, Tx, column};
 use crate::domain::{ConversationId, Phone, TenantId, WorkflowId};
 
 /// A conversation as stored.
@@ -118,7 +118,7 @@ pub(super) fn from_row(row: &PgRow) -> Result<Conversation, sqlx::Error> {
     })
 }
 
-pub(super) fn ensure(all: &mut Inserts, rows: &[NewConversation]) {
+pub(super) fn ensure(all: &mut Batch, rows: &[NewConversation]) {
     // Sorted, so that two batches that create the same conversations cannot deadlock.
     all.add(
         "insert into conversations (id, phone_number, tenant_id)
@@ -155,11 +155,8 @@ pub(super) async fn read(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Conversati
     rows.iter().map(from_row).collect()
 }
 
-pub(super) async fn update(
-    tx: &mut Tx<'_>,
-    rows: &[ConversationUpdate],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn update(all: &mut Batch, rows: &[ConversationUpdate]) {
+    all.add(
         "update conversations c set
            turn = coalesce(u.turn, c.turn),
            turn_workflow_id = coalesce(u.workflow, c.turn_workflow_id),
@@ -190,10 +187,7 @@ pub(super) async fn update(
     .bind(column(rows, |r| r.agent_conversation_id))
     .bind(column(rows, |r| r.only_if_carried_by.map(|w| w.0)))
     .bind(column(rows, |r| r.introduced_at))
-    .bind(column(rows, |r| r.silence_noted_at))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.silence_noted_at));
 }
 
 /// The number a conversation was opened with.

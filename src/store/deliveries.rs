@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column};
+use super::{Batch, Db, Tx, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind, DraftId, Phone, WorkflowId};
 use crate::rules::gate::Permit;
 
@@ -108,7 +108,7 @@ pub struct NewDelivery {
     pub at: DateTime<Utc>,
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[NewDelivery]) {
+pub(super) fn insert(all: &mut Batch, rows: &[NewDelivery]) {
     all.add(
         "insert into deliveries
            (id, response_queue_id, workflow_id, conversation_id, phone_number, kind, body, status,
@@ -187,8 +187,8 @@ impl DeliveryUpdate {
     }
 }
 
-pub(super) async fn update(tx: &mut Tx<'_>, rows: &[DeliveryUpdate]) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) fn update(all: &mut Batch, rows: &[DeliveryUpdate]) {
+    all.add(
         "update deliveries d set
            status = u.status,
            attempts = d.attempts + (u.permit is not null)::integer,
@@ -222,10 +222,7 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[DeliveryUpdate]) -> Result<(
     .bind(column(rows, |r| r.held.as_ref().map(|h| h.not_before)))
     .bind(column(rows, |r| {
         r.held.as_ref().map(|h| Json(&h.released))
-    }))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    }));
 }
 
 /// A delivery as stored.

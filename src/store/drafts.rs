@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::texts::joined;
-use super::{Db, Inserts, Tx, column};
+use super::{Batch, Db, Tx, column};
 use crate::domain::{
     Cents, Confidence, ConversationId, DraftId, EscalationId, EscalationType, Finding, Phone,
     PlanId, RoutingReason, TenantContext, TenantId, WorkflowId,
@@ -40,7 +40,7 @@ pub struct NewDraft {
     pub at: DateTime<Utc>,
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[NewDraft]) {
+pub(super) fn insert(all: &mut Batch, rows: &[NewDraft]) {
     let degraded = |r: &NewDraft| {
         let names: Vec<&str> = r
             .drafted

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column, lock_conversations};
+use super::{Batch, Db, Tx, column, lock_conversations};
 use crate::domain::{
     ConversationId, DraftId, EscalationId, EscalationType, Phone, Severity, TenantId, WorkflowId,
 };
@@ -61,7 +61,7 @@ impl NewEscalation {
     }
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[NewEscalation]) {
+pub(super) fn insert(all: &mut Batch, rows: &[NewEscalation]) {
     all.add(
         "insert into escalation_events
            (id, workflow_id, conversation_id, tenant_id, tenant_name, phone_number,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Inserts, column};
+use super::{Batch, column};
 use crate::domain::{ConversationId, DeliveryId, DeliveryKind};
 use crate::rules::gate::{Judgement, Override, Verdict};
 
@@ -43,7 +43,7 @@ impl GateDecision {
     }
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[GateDecision]) {
+pub(super) fn insert(all: &mut Batch, rows: &[GateDecision]) {
     all.add(
         "insert into gate_decisions
            (id, delivery_id, conversation_id, kind, outcome, rules, inputs, not_before,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Postgres;
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column};
+use super::{Batch, Db, Tx, column};
 use crate::domain::EventId;
 
 /// An event that a stage emitted, kept until its mark is purged so that it can be published again
@@ -88,7 +88,7 @@ fn read(events: Option<String>, emitted: &str) -> Result<Vec<Kept>, sqlx::Error>
 ///
 /// # Errors
 /// An event that cannot be written as JSON.
-pub(crate) fn mark(all: &mut Inserts, rows: &[Mark<'_>]) -> Result<(), sqlx::Error> {
+pub(crate) fn mark(all: &mut Batch, rows: &[Mark<'_>]) -> Result<(), sqlx::Error> {
     let kept = Columns::of(rows.iter().map(|r| r.emitted))?;
     set(
         all,
@@ -103,7 +103,7 @@ pub(crate) fn mark(all: &mut Inserts, rows: &[Mark<'_>]) -> Result<(), sqlx::Err
 /// anything else.
 pub async fn remember(db: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Error> {
     let kept = Columns::of(events.chunks(1))?;
-    let mut all = Inserts::default();
+    let mut all = Batch::default();
     set(
         &mut all,
         column(events, |e| e.id.0),
@@ -114,7 +114,7 @@ pub async fn remember(db: &Db, by: &str, events: &[Kept]) -> Result<(), sqlx::Er
     Ok(())
 }
 
-fn set(all: &mut Inserts, events: Vec<Uuid>, stages: Vec<&str>, kept: Columns) {
+fn set(all: &mut Batch, events: Vec<Uuid>, stages: Vec<&str>, kept: Columns) {
     all.add(
         // The moment of the writing, not of the transaction's beginning: the sweep follows it, and a
         // transaction may have waited long for its locks.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Db, Inserts, Tx, column, consents};
+use super::{Batch, Db, Tx, column, consents};
 use crate::domain::{ConversationId, HoldId, HoldKind, Phone, TenantId, WorkflowId};
 
 /// A hold to place.
@@ -85,7 +85,7 @@ pub(super) async fn place(tx: &mut Tx<'_>, rows: &[NewHold]) -> Result<(), sqlx:
         .collect();
     // A manager may hold a number that never wrote.
     if let Some(first) = rows.first().filter(|_| !phones.is_empty()) {
-        let mut numbers = Inserts::default();
+        let mut numbers = Batch::default();
         consents::ensure(&mut numbers, &phones, first.at);
         numbers.run(&mut **tx).await?;
     }

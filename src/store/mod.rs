@@ -7,6 +7,7 @@
 pub mod attempts;
 pub mod audit;
 pub mod backlog;
+mod batch;
 pub mod case;
 pub mod change;
 pub mod consents;
@@ -22,7 +23,6 @@ pub mod export;
 pub mod gate_decisions;
 pub mod handled;
 pub mod holds;
-mod inserts;
 pub mod metrics;
 pub mod neighbour_checks;
 pub mod notifications;
@@ -40,11 +40,11 @@ pub mod together;
 pub mod unfinished;
 pub mod workflows;
 
+pub(crate) use batch::Batch;
 pub use case::{Case, ConsentUse, DraftRef, Needs, SameText};
 pub use change::Change;
 pub(crate) use change::{Forms, apply};
 pub use db::{Db, Tx};
-pub(crate) use inserts::Inserts;
 pub use patience::Patience;
 pub use pool::{DatabaseSettings, connect, migrate, migrations, open};
 pub use together::Questions;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Inserts, column};
+use super::{Batch, column};
 use crate::domain::{EventId, WorkflowId};
 
 /// A notification that went out.
@@ -20,7 +20,7 @@ pub struct SentNotification {
     pub at: DateTime<Utc>,
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[SentNotification]) {
+pub(super) fn insert(all: &mut Batch, rows: &[SentNotification]) {
     all.add(
         "insert into notifications (id, about_event, workflow_id, kind, tracking_id, sent_at)
          select gen_random_uuid(), * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Db, Inserts, column};
+use super::{Batch, Db, column};
 use crate::domain::{StepName, StepStatus, WorkflowId};
 
 /// A step to note.
@@ -79,7 +79,7 @@ impl Step {
     }
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[Step]) {
+pub(super) fn insert(all: &mut Batch, rows: &[Step]) {
     all.add(
         "insert into workflow_steps (id, workflow_id, step_name, step_type, status, output_data,
                                      error_details, started_at, completed_at, duration_ms)

@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column};
+use super::{Batch, Db, Tx, column};
 use crate::domain::{
     Arrival, Cents, ConversationId, EscalationType, EventId, OpenText, Phone, PlanOffer, TenantId,
     WorkflowId,
@@ -48,7 +48,7 @@ pub struct NewText {
     pub metadata: Option<Map<String, Value>>,
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[NewText]) {
+pub(super) fn insert(all: &mut Batch, rows: &[NewText]) {
     all.add(
         "insert into inbound_messages
            (id, conversation_id, workflow_id, turn, arrival_epoch, arrival_seq, idempotency_key,

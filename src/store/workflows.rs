@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Db, Inserts, Tx, column};
+use super::{Batch, Db, Tx, column};
 use crate::domain::{
     Action, Confidence, ConversationId, DraftId, EscalationId, Outcome, Phone, PlanId, StepName,
     TenantId, WorkflowId, WorkflowStatus, WorkflowType,
@@ -35,7 +35,7 @@ pub struct NewWorkflow {
     pub received_at: DateTime<Utc>,
 }
 
-pub(super) fn insert(all: &mut Inserts, rows: &[NewWorkflow]) {
+pub(super) fn insert(all: &mut Batch, rows: &[NewWorkflow]) {
     all.add(
         "insert into orchestration_workflows
            (id, conversation_id, workflow_type, tenant_id, phone_number, turn, correlation_id,
@@ -132,7 +132,7 @@ impl WorkflowUpdate {
     }
 }
 
-pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(), sqlx::Error> {
+pub(super) fn update(all: &mut Batch, rows: &[WorkflowUpdate]) {
     let degraded = |r: &WorkflowUpdate| {
         r.degraded
             .iter()
@@ -140,7 +140,7 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
             .collect::<Vec<_>>()
             .join(",")
     };
-    sqlx::query(
+    all.add(
         "update orchestration_workflows w set
            status = coalesce(u.status, w.status),
            current_step = coalesce(u.step, w.current_step),
@@ -182,10 +182,7 @@ pub(super) async fn update(tx: &mut Tx<'_>, rows: &[WorkflowUpdate]) -> Result<(
     .bind(column(rows, |r| r.final_result))
     .bind(column(rows, |r| r.at))
     .bind(column(rows, |r| r.plan.map(|p| p.0)))
-    .bind(column(rows, |r| r.retried))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(column(rows, |r| r.retried));
 }
 
 /// A workflow as stored.

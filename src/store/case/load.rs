@@ -12,7 +12,7 @@ use crate::store::deliveries::DeliveryStatus;
 use crate::store::escalations::SameEscalation;
 use crate::store::plans::SamePlan;
 use crate::store::{
-    Inserts, Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, holds,
+    Batch, Tx, consents, conversations, dead_letters, deliveries, drafts, escalations, holds,
     plans, texts, workflows,
 };
 
@@ -48,7 +48,7 @@ async fn load_conversations(
         let wrote = needs.iter().filter(|n| n.create.is_some());
         let numbers = wrote.filter_map(|n| n.consent.as_ref());
         let numbers: Vec<&str> = numbers.map(|(phone, _)| phone.as_str()).collect();
-        let mut new = Inserts::default();
+        let mut new = Batch::default();
         conversations::ensure(&mut new, &created);
         consents::ensure(&mut new, &numbers, now);
         new.run(&mut **tx).await?;

@@ -1,11 +1,11 @@
-//! Many inserts in one statement.
+//! Many writes in one statement.
 //!
-//! The rows of a round that are new have nothing to say to each other: each goes to a table of its own.
-//! One after the other they cost a dozen round trips, and a round trip costs more than a small row. So
-//! they are parts of one statement, `with s0 as (insert …), s1 as (insert …) select …`.
+//! What a round writes has mostly nothing to say to each other: each row goes to a table of its own. One
+//! after the other they cost a dozen round trips, and a round trip costs more than a small row. So they
+//! are parts of one statement, `with s0 as (insert …), s1 as (update …) select …`.
 //!
-//! Only inserts, and each table once: parts of one statement do not see each other's rows. An update of
-//! a row that another part inserts would find nothing and say nothing.
+//! Each table once, and nothing that depends on another part: they do not see each other's rows. An
+//! update of a row that another part inserts would find nothing and say nothing.
 
 use sqlx::encode::Encode;
 use sqlx::error::BoxDynError;
@@ -14,7 +14,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Type};
 
 /// A statement that grows.
 #[derive(Default)]
-pub(crate) struct Inserts {
+pub(crate) struct Batch {
     sql: String,
     arguments: PgArguments,
     parts: usize,
@@ -23,11 +23,11 @@ pub(crate) struct Inserts {
 
 /// A part whose values are being bound.
 pub(crate) struct Part<'a> {
-    all: &'a mut Inserts,
+    all: &'a mut Batch,
 }
 
-impl Inserts {
-    /// Adds an `insert`, its values numbered from `$1` as if it stood alone.
+impl Batch {
+    /// Adds an `insert` or an `update`, its values numbered from `$1` as if it stood alone.
     pub(crate) fn add(&mut self, sql: &str) -> Part<'_> {
         let opening = if self.parts == 0 { "with " } else { ", " };
         self.sql.push_str(opening);
@@ -45,7 +45,7 @@ impl Inserts {
         Part { all: self }
     }
 
-    /// Inserts everything, and says how many rows the first part did.
+    /// Batch everything, and says how many rows the first part did.
     ///
     /// # Errors
     /// As any statement; none of the parts has done anything then.
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_part_counts_on_from_the_one_before() {
-        let mut all = Inserts::default();
+        let mut all = Batch::default();
         all.add("insert into a select * from unnest($1::text[], $2::text[])")
             .bind(vec!["x"])
             .bind(vec!["y"]);
