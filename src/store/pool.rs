@@ -48,7 +48,7 @@ pub async fn migrate(db: &Db) -> Result<(), MigrateFailed> {
 pub struct DatabaseSettings {
     /// `DATABASE_URL`, alias `SUPABASE_DB_URL`.
     pub url: SecretString,
-    /// `DATABASE_MAX_CONNECTIONS`, default 10.
+    /// `DATABASE_MAX_CONNECTIONS`, default 10; the committer's and the questioners' come on top.
     pub max_connections: u32,
     /// `DATABASE_STATEMENT_CACHE`: prepared statements kept per connection, default 100.
     pub statement_cache: usize,
