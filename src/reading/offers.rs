@@ -449,7 +449,9 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     // "seven weeks in a row", "call it 8 weeks"
     let in_a_row = words(at + 1, &["in"]) && words(at + 3, &["row"]);
     let called = at > 1 && words(at - 1, &["it"]) && words(at - 2, &["call", "make", "say"]);
-    if in_a_row || called {
+    // "200 monthly, it would take me 4 months"
+    let takes = (at.saturating_sub(3)..at).any(|i| words(i, &["take", "takes", "toma", "tomaria"]));
+    if in_a_row || called || takes {
         return true;
     }
     if matches!(
