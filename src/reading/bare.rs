@@ -1,10 +1,11 @@
 //! Amounts that nothing is said of: "75 a week" offers, "gym 40 a month" does not.
 
-use super::context::{Context, CueKind};
+use super::context::{Context, Cue, CueKind};
 use super::lexicon::sym;
 use super::stance::Stance;
 use super::units::Entity;
 use super::words::Class;
+use crate::domain::money::Cents;
 
 /// A word that says nothing of offers before the amount names another thing ("gym", "chemo copay"),
 /// so there may be none; after it one may be an afterthought.
@@ -20,6 +21,9 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
     if known && !after {
         return Stance::Refused(CueKind::Report);
     }
+    if rent(c, money) {
+        return Stance::Foreign;
+    }
     let sentence = c.sentence(money);
     let asked = c.sym(sentence.end) == sym::QUESTION;
     let (mut before, mut after) = (0, 0);
@@ -28,17 +32,19 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
     for i in sentence.clone() {
         let earlier = i < money && (c.money(i).is_some() || c.is(i, Class::Consequence));
         // "payday is the 1st and the 15th here, 140 each time"
-        let paydays = |q: &super::context::Cue| q.kind == CueKind::PayFrequency && q.end <= i;
+        let paydays = |q: &Cue| q.kind == CueKind::PayFrequency && q.end <= i;
         let told = c.sym(i) == sym::COMMA && c.cues.iter().any(paydays);
         // "Hey its Tasha in 14B, 60 a week"
-        let greeted = c.sym(i) == sym::COMMA && c.is(sentence.start, Class::Greeting);
+        let parted = c.sym(i) == sym::COMMA || c.sym(i) == sym::COLON;
+        let greeted =
+            parted && (c.is(sentence.start, Class::Greeting) || introduces(c, i) && !other);
         let turned = c.is(i, Class::Adversative);
         if earlier || i < money && (told || greeted || turned) {
             // "rent is 1100, so 60 a week": what led up to the offer does not colour it.
             (before, copula, other) = (0, false, false);
             continue;
         }
-        if turned || told {
+        if turned || told || i > money && c.is(i, Class::Afterthought) {
             break;
         }
         if c.units[i].entity != Entity::None {
@@ -63,9 +69,12 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
             break;
         }
         // "80 a week no wait 70": the correction is judged with its own figure.
-        let corrected = |q: &super::context::Cue| q.kind == CueKind::Correct && q.start == i;
-        if i > money && c.cues.iter().any(corrected) {
-            break;
+        let corrects = |q: &Cue| q.kind == CueKind::Correct && (q.start..q.end).contains(&i);
+        if c.cues.iter().any(corrects) {
+            if i > money {
+                break;
+            }
+            continue;
         }
         let said_of_offers = [
             Class::Benign,
@@ -90,4 +99,25 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
         return Stance::Foreign;
     }
     Stance::Bare
+}
+
+/// Above this a month a habit ("I pay 925 a month") is rent.
+const RENT: Cents = Cents::from_dollars(450);
+
+/// "I pay 925 a month on the 1st": a monthly figure of that size that is only told of is rent.
+fn rent(c: &Context, money: usize) -> bool {
+    let large = c.money(money).is_some_and(|m| m.amount > RENT);
+    let monthly = |i: usize| c.period(i).is_some_and(|p| (p.payments, p.weeks) == (1, 4));
+    let sentence = c.sentence(money);
+    let told = (sentence.start..money).any(|i| c.is(i, Class::Habit));
+    let spread = sentence.clone().any(|i| c.duration(i).is_some());
+    large && told && !spread && (money + 1..sentence.end).any(monthly)
+}
+
+/// "soy Ana del 4, 50 por semana", "ya tengo trabajo, 50": the clause before the comma or colon says who
+/// writes.
+fn introduces(c: &Context, comma: usize) -> bool {
+    let first = c.sentence(comma).start;
+    (first..comma).any(|i| c.is(i, Class::Speaker) || c.is(i, Class::Introduced))
+        || c.sym(comma) == sym::COLON
 }

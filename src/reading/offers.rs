@@ -437,6 +437,12 @@ pub(crate) fn duration_for(
 }
 
 fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
+    // "a payment plan of 50 a week" counts no payments.
+    if c.duration(at)
+        .is_some_and(|d| d.length == Length::Payments(1))
+    {
+        return false;
+    }
     // "every friday after for 6 weeks": there "after" is of the period, not of the duration.
     let led = at > 0 && c.is(at - 1, Class::DurationLead);
     let past = (at.saturating_sub(2)..at)

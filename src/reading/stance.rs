@@ -48,7 +48,10 @@ pub(crate) fn judge(
     if whole(CueKind::Wish) || mocked(c, sentence.clone(), money) {
         return Stance::Refused(CueKind::Wish);
     }
-    let share = others.iter().find(|o| o.money == money).is_some_and(|o| is_share(c, o));
+    let share = others
+        .iter()
+        .find(|o| o.money == money)
+        .is_some_and(|o| is_share(c, o));
     if share || parted_from_period(c, money, end) {
         return Stance::Foreign;
     }
@@ -300,7 +303,7 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
             let reach = if names_another_thing(q.kind) { 0 } else { 14 };
             q.start.saturating_sub(end) <= reach
         })
-        .min_by_key(|q| (q.start, usize::MAX - q.end, q.kind == CueKind::Offer))
+        .min_by_key(|q| (q.start, usize::MAX - q.end, q.kind != CueKind::Bill))
         .map(|q| q.kind)
 }
 
