@@ -102,7 +102,9 @@ pub(crate) fn event_end(c: &Context, at: usize) -> Option<usize> {
     while lead < at + 4 && (c.is(lead, Class::EventLead) || is_que(c, lead)) {
         lead += 1;
     }
-    if (lead..lead + 2).any(|i| c.is(i, Class::EventVague) && vague(c, i)) {
+    // "as soon as i am able"
+    let able = c.is(lead, Class::Own) && c.is(lead + 2, Class::EventVague);
+    if able || (lead..lead + 2).any(|i| c.is(i, Class::EventVague) && vague(c, i)) {
         return None;
     }
     let mut end = lead;

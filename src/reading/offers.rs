@@ -456,7 +456,8 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     let in_a_row = words(at + 1, &["in"]) && words(at + 3, &["row"]);
     let called = at > 1 && words(at - 1, &["it"]) && words(at - 2, &["call", "make", "say"]);
     // "200 monthly, it would take me 4 months"
-    let takes = (at.saturating_sub(3)..at).any(|i| words(i, &["take", "takes", "toma", "tomaria"]));
+    let takes = (at.saturating_sub(3)..at)
+        .any(|i| words(i, &["take", "takes", "toma", "tomaria", "serian"]));
     if in_a_row || called || takes {
         return true;
     }

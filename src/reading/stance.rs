@@ -248,13 +248,26 @@ fn inherited(c: &Context, money: usize, barrier: usize, others: &[Candidate]) ->
     let joined = barrier > 0
         && c.money(barrier - 1).is_some()
         && money - barrier <= 4
-        && (barrier..money).any(|i| c.is(i, Class::And) || c.is(i, Class::Or));
+        && (barrier..money).any(|i| {
+            c.is(i, Class::And)
+                || c.is(i, Class::Or)
+                || c.model.lexicon.get("plus") == Some(c.sym(i))
+        });
     if !joined {
         return None;
     }
     let first = barrier - 1;
+    let asked = c.sym(c.sentence(money).end) == sym::QUESTION;
     match left_cue(c, first, first, others) {
-        kind @ Some(CueKind::Past | CueKind::Reject | CueKind::Report | CueKind::Offer) => kind,
+        Some(CueKind::Ask) if !asked => None,
+        kind @ Some(
+            CueKind::Past
+            | CueKind::Reject
+            | CueKind::Report
+            | CueKind::Ask
+            | CueKind::Wish
+            | CueKind::Offer,
+        ) => kind,
         // "my rent is 900 and 100 a week" – the second is not rent.
         Some(CueKind::Other) if money - barrier <= 2 => Some(CueKind::Other),
         _ => None,
