@@ -137,7 +137,8 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
                 && q.start >= barrier
                 && q.end <= money + 1
                 && is_stance(q.kind)
-                && !(names_another_thing(q.kind) && set_apart(c, q.end, money))
+                && !((names_another_thing(q.kind) || q.kind == CueKind::Past)
+                    && set_apart(c, q.end, money))
                 && !(q.kind == CueKind::Reject && spent(c, q, money))
                 && !(q.kind == CueKind::Offer && is_other(c, q, barrier))
         })
