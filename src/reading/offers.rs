@@ -359,7 +359,11 @@ fn twice_dated(c: &Context, at: usize) -> Option<Candidate> {
         return None;
     }
     let second = c.money(second_at)?;
-    let mut monthly = None;
+    // "each month I'd send 80 on the 5th plus another 80 on the 20th"
+    let every_month = |i: usize| c.period(i).is_some_and(|p| (p.payments, p.weeks) == (1, 4));
+    let led = (at.saturating_sub(4)..at).any(every_month);
+    let last = date_after(second_at).unwrap_or(second_at);
+    let mut monthly = led.then_some(last);
     for i in second_at + 1..(second_at + 6).min(c.units.len()) {
         if c.period(i).is_some_and(|p| p.weeks == 4) {
             monthly = Some(i);

@@ -29,6 +29,11 @@ pub(crate) fn is_other(c: &Context, offer: &Cue, barrier: usize) -> bool {
     false
 }
 
+/// "my mom and me will give": the tenant pays too.
+pub(crate) fn is_joint(c: &Context, other: &Cue) -> bool {
+    (other.start..other.end).any(|i| c.is(i, Class::And) && c.is(i + 1, Class::Speaker))
+}
+
 /// "voucher covers 740 a month, i cover 268 a month": beside what an agency pays, a monthly figure is
 /// the tenant's share of the rent, unless a word of will or ability makes it an offer.
 pub(crate) fn is_share(c: &Context, candidate: &Candidate) -> bool {

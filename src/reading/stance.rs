@@ -4,7 +4,7 @@ use super::bare::bare;
 use super::context::{Context, Cue, CueKind, Side};
 use super::lexicon::sym;
 use super::offers::Candidate;
-use super::payer::{is_other, is_share};
+use super::payer::{is_joint, is_other, is_share};
 use super::words::Class;
 
 /// What the sender does with an amount.
@@ -60,7 +60,9 @@ pub(crate) fn judge(
         (_, Some(CueKind::Reject)) if exceeded(c, money) => Stance::Offered,
         (_, Some(CueKind::Reject)) => Stance::Refused(CueKind::Reject),
         (Some(CueKind::Wish), _) => Stance::Refused(CueKind::Wish),
-        (Some(CueKind::Other), _) => Stance::Foreign,
+        (Some(CueKind::Other), right) if right != Some(CueKind::Offer) || names_it(c, money) => {
+            Stance::Foreign
+        }
         (left, Some(CueKind::Other)) if left != Some(CueKind::Offer) => Stance::Foreign,
         (left, Some(CueKind::Past)) if left != Some(CueKind::Offer) => {
             Stance::Refused(CueKind::Past)
@@ -84,6 +86,15 @@ fn parted_from_period(c: &Context, money: usize, end: usize) -> bool {
             && q.start == money + 1
             && q.end < end
             && !c.is(q.start, Class::Beside)
+    })
+}
+
+/// "i make 350 a week, thats all we got": what names another thing stands right before the amount, so
+/// the words after it are said of that. "Since I lost the second job 75 a week is what I can do" is
+/// an offer.
+fn names_it(c: &Context, money: usize) -> bool {
+    c.cues.iter().any(|q| {
+        q.kind == CueKind::Other && q.side == Side::Left && q.end <= money + 1 && q.end + 1 >= money
     })
 }
 
@@ -140,6 +151,7 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
                 && !((names_another_thing(q.kind) || q.kind == CueKind::Past)
                     && set_apart(c, q.end, money))
                 && !(q.kind == CueKind::Reject && spent(c, q, money))
+                && !(q.kind == CueKind::Other && is_joint(c, q))
                 && !(q.kind == CueKind::Offer && is_other(c, q, barrier))
         })
         // A cue that takes the amount in ends one unit later and would beat every other; what
