@@ -73,6 +73,8 @@ pub(crate) fn judge(
         (Some(CueKind::Offer), _) => Stance::Offered,
         (Some(kind @ (CueKind::Past | CueKind::Reject)), _) => Stance::Refused(kind),
         (_, Some(CueKind::Offer)) => Stance::Offered,
+        // "I talked to my wife, its 50 a week": only a question asks.
+        (Some(CueKind::Ask), None) if told(c, money) => bare(c, money),
         (Some(kind), _) => Stance::Refused(kind),
         (None, _) => bare(c, money),
     }
@@ -87,6 +89,20 @@ fn parted_from_period(c: &Context, money: usize, end: usize) -> bool {
             && q.end < end
             && !c.is(q.start, Class::Beside)
     })
+}
+
+/// Whether the word before the amount is no more than "its" or "thats", in a sentence that is no
+/// question.
+fn told(c: &Context, money: usize) -> bool {
+    let empty = ["its", "thats"].map(|w| c.model.lexicon.get(w));
+    let sentence = c.sentence(money);
+    c.sym(sentence.end) != sym::QUESTION
+        && money > sentence.start + 1
+        && c.cues_in(CueKind::Other, sentence.start..money)
+            .next()
+            .is_none()
+        && !(sentence.start..money).any(|i| c.money(i).is_some())
+        && empty.contains(&Some(c.sym(money - 1)))
 }
 
 /// "i make 350 a week, thats all we got": what names another thing stands right before the amount, so
@@ -110,6 +126,17 @@ fn mocked(c: &Context, sentence: std::ops::Range<usize>, money: usize) -> bool {
     );
     let answer = (sentence.end..c.units.len()).find(|i| !c.ends_sentence(*i));
     let answer = answer.map(|i| c.sentence(i)).filter(|_| echoed);
+    // "95 a week? i make 210": wages are what answers the question.
+    let wages = |a: &std::ops::Range<usize>| {
+        let figure = |q: &Cue| q.side == Side::Left && c.money(q.end).is_some();
+        a.clone().filter(|i| c.money(*i).is_some()).count() == 1
+            && c.cues_in(CueKind::Other, a.clone()).any(figure)
+            && c.cues_in(CueKind::Offer, a.clone())
+                .all(|q| q.end - q.start < 2)
+    };
+    if c.sym(sentence.end) == sym::QUESTION && answer.as_ref().is_some_and(wages) {
+        return true;
+    }
     mock(sentence) || answer.is_some_and(|a| !a.clone().any(|i| c.money(i).is_some()) && mock(a))
 }
 
@@ -182,7 +209,7 @@ fn taken_back(c: &Context, offer: &Cue, barrier: usize) -> Option<CueKind> {
     let continues = |q: &&Cue| {
         let kind = match q.kind {
             CueKind::Ask => !own || q.end > offer.start,
-            CueKind::Reject => !own,
+            CueKind::Reject => !own || q.end > offer.start && doubts(c, q),
             CueKind::Report => !own && !(q.start > 0 && c.is(q.start - 1, Class::Speaker)),
             _ => false,
         };
@@ -193,6 +220,12 @@ fn taken_back(c: &Context, offer: &Cue, barrier: usize) -> Option<CueKind> {
     };
     let cue = c.cues.iter().filter(continues).min_by_key(|q| q.start)?;
     Some(cue.kind)
+}
+
+/// "idk if | I can do", "cant see how | I could": a doubt about what the tenant itself can do.
+fn doubts(c: &Context, cue: &Cue) -> bool {
+    let about = ["if", "whether", "how", "si"].map(|w| c.model.lexicon.get(w));
+    (cue.start..cue.end).any(|i| about.contains(&Some(c.sym(i))))
 }
 
 /// "250 a week aint happening, 140": the refusal is of the figure before it and ends at the comma.
