@@ -125,13 +125,7 @@ impl Table {
         self.hits_from(syms, start, None, out);
     }
 
-    fn hits_from(
-        &self,
-        syms: &[Sym],
-        start: usize,
-        present: Option<&[u64]>,
-        out: &mut Vec<Hit>,
-    ) {
+    fn hits_from(&self, syms: &[Sym], start: usize, present: Option<&[u64]>, out: &mut Vec<Hit>) {
         let Some(bucket) = syms.get(start).and_then(|s| self.by_first.get(*s as usize)) else {
             return;
         };
