@@ -210,7 +210,7 @@ fn taken_back(c: &Context, offer: &Cue, barrier: usize) -> Option<CueKind> {
         let kind = match q.kind {
             CueKind::Ask => !own || q.end > offer.start,
             CueKind::Reject => !own || q.end > offer.start && doubts(c, q),
-            CueKind::Report => !own && !(q.start > 0 && c.is(q.start - 1, Class::Speaker)),
+            CueKind::Report => !(own || q.start > 0 && c.is(q.start - 1, Class::Speaker)),
             _ => false,
         };
         kind && q.side == Side::Left
