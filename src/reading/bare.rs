@@ -21,9 +21,6 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
     if known && !after {
         return Stance::Refused(CueKind::Report);
     }
-    if rent(c, money) {
-        return Stance::Foreign;
-    }
     let sentence = c.sentence(money);
     let asked = c.sym(sentence.end) == sym::QUESTION;
     let (mut before, mut after) = (0, 0);
@@ -36,8 +33,11 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
         let told = c.sym(i) == sym::COMMA && c.cues.iter().any(paydays);
         // "Hey its Tasha in 14B, 60 a week"
         let parted = c.sym(i) == sym::COMMA || c.sym(i) == sym::COLON;
+        let first = sentence.start;
+        // "until i find something better, 50 a week"
+        let aside = c.is(first, Class::Afterthought) || c.is(first, Class::Until);
         let greeted =
-            parted && (c.is(sentence.start, Class::Greeting) || introduces(c, i) && !other);
+            parted && (aside || c.is(first, Class::Greeting) || introduces(c, i) && !other);
         let turned = c.is(i, Class::Adversative);
         if earlier || i < money && (told || greeted || turned) {
             // "rent is 1100, so 60 a week": what led up to the offer does not colour it.
@@ -105,13 +105,15 @@ pub(crate) fn bare(c: &Context, money: usize) -> Stance {
 const RENT: Cents = Cents::from_dollars(450);
 
 /// "I pay 925 a month on the 1st": a monthly figure of that size that is only told of is rent.
-fn rent(c: &Context, money: usize) -> bool {
+pub(crate) fn is_rent(c: &Context, money: usize) -> bool {
     let large = c.money(money).is_some_and(|m| m.amount > RENT);
     let monthly = |i: usize| c.period(i).is_some_and(|p| (p.payments, p.weeks) == (1, 4));
     let sentence = c.sentence(money);
     let told = (sentence.start..money).any(|i| c.is(i, Class::Habit));
     let spread = sentence.clone().any(|i| c.duration(i).is_some());
-    large && told && !spread && (money + 1..sentence.end).any(monthly)
+    let willing = |i: usize| c.is(i, Class::Willing) || c.is(i, Class::Inverted);
+    let offered = (sentence.start..money).any(willing);
+    large && told && !spread && !offered && (money + 1..sentence.end).any(monthly)
 }
 
 /// "soy Ana del 4, 50 por semana", "ya tengo trabajo, 50": the clause before the comma or colon says who

@@ -1,6 +1,6 @@
 //! Whose figure an amount is and what the sender does with it (labelling guide §1.1, §1.2).
 
-use super::bare::bare;
+use super::bare::{bare, is_rent};
 use super::context::{Context, Cue, CueKind, Side};
 use super::lexicon::sym;
 use super::offers::Candidate;
@@ -52,7 +52,7 @@ pub(crate) fn judge(
         .iter()
         .find(|o| o.money == money)
         .is_some_and(|o| is_share(c, o));
-    if share || parted_from_period(c, money, end) {
+    if share || is_rent(c, money) || parted_from_period(c, money, end) {
         return Stance::Foreign;
     }
     match (left, right) {
