@@ -461,8 +461,10 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     let called = at > 1 && words(at - 1, &["it"]) && words(at - 2, &["call", "make", "say"]);
     // "200 monthly, it would take me 4 months"
     let takes = (at.saturating_sub(3)..at)
-        .any(|i| words(i, &["take", "takes", "toma", "tomaria", "serian"]));
-    if in_a_row || called || takes {
+        .any(|i| words(i, &["take", "takes", "toma", "tomaria", "serian", "be"]));
+    // "85 a week for you, 6 weeks"
+    let closing = at > 0 && c.sym(at - 1) == sym::COMMA && at + 1 == c.sentence(at).end;
+    if in_a_row || called || takes || closing {
         return true;
     }
     if matches!(
