@@ -384,7 +384,7 @@ mod tests {
             "recall:self_harm=1",
         ]
         .map(str::to_owned);
-        for number in 1..=11 {
+        for number in 1..=19 {
             let file = format!("tests/data/fresh_{number}.jsonl");
             let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(&file);
             if let Err(error) = super::report(&path, &floors, true) {

@@ -102,7 +102,9 @@ pub(crate) fn event_end(c: &Context, at: usize) -> Option<usize> {
     while lead < at + 4 && (c.is(lead, Class::EventLead) || is_que(c, lead)) {
         lead += 1;
     }
-    if (lead..lead + 2).any(|i| c.is(i, Class::EventVague) && vague(c, i)) {
+    // "as soon as i am able"
+    let able = c.is(lead, Class::Own) && c.is(lead + 2, Class::EventVague);
+    if able || (lead..lead + 2).any(|i| c.is(i, Class::EventVague) && vague(c, i)) {
         return None;
     }
     let mut end = lead;
@@ -117,10 +119,11 @@ pub(crate) fn event_end(c: &Context, at: usize) -> Option<usize> {
         end += 1;
     }
     // One word makes an event in Spanish ("cuando cobre"), in English it takes a subject.
-    let spanish = ["cuando", "apenas"]
-        .iter()
-        .any(|w| c.model.lexicon.get(w) == Some(c.sym(at)));
-    (end >= lead + if spanish { 1 } else { 2 }).then_some(end)
+    let word = |of: &[&str]| of.iter().any(|w| c.model.lexicon.get(w) == Some(c.sym(at)));
+    // "starting after finals", but not "after that"
+    let noun = word(&["after"]) && !c.is(lead, Class::Pronoun) && lead == at + 1;
+    let single = noun || word(&["cuando", "apenas"]);
+    (end >= lead + if single { 1 } else { 2 }).then_some(end)
 }
 
 fn is_que(c: &Context, at: usize) -> bool {

@@ -6,6 +6,7 @@
 //! microseconds and the work is linear in its length.
 
 mod amounts;
+mod bare;
 mod contact_times;
 mod context;
 mod dates;
@@ -20,6 +21,7 @@ mod model;
 mod numbers;
 mod offers;
 mod pattern;
+mod payer;
 mod phrases;
 mod plan;
 mod promise;

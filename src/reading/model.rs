@@ -35,6 +35,8 @@ pub(crate) static REPLIES: LazyLock<Model> = LazyLock::new(|| Model::build(&[], 
 const CUE_FILES: &[&str] = &[
     include_str!("data/cues.txt"),
     include_str!("data/cues_wide.txt"),
+    include_str!("data/cues_payers.txt"),
+    include_str!("data/cues_promises.txt"),
 ];
 
 const TRIGGER_FILES: &[&str] = &[

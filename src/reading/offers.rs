@@ -359,7 +359,11 @@ fn twice_dated(c: &Context, at: usize) -> Option<Candidate> {
         return None;
     }
     let second = c.money(second_at)?;
-    let mut monthly = None;
+    // "each month I'd send 80 on the 5th plus another 80 on the 20th"
+    let every_month = |i: usize| c.period(i).is_some_and(|p| (p.payments, p.weeks) == (1, 4));
+    let led = (at.saturating_sub(4)..at).any(every_month);
+    let last = date_after(second_at).unwrap_or(second_at);
+    let mut monthly = led.then_some(last);
     for i in second_at + 1..(second_at + 6).min(c.units.len()) {
         if c.period(i).is_some_and(|p| p.weeks == 4) {
             monthly = Some(i);
@@ -437,6 +441,12 @@ pub(crate) fn duration_for(
 }
 
 fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
+    // "a payment plan of 50 a week" counts no payments.
+    if c.duration(at)
+        .is_some_and(|d| d.length == Length::Payments(1))
+    {
+        return false;
+    }
     // "every friday after for 6 weeks": there "after" is of the period, not of the duration.
     let led = at > 0 && c.is(at - 1, Class::DurationLead);
     let past = (at.saturating_sub(2)..at)
@@ -449,7 +459,12 @@ fn introduced(c: &Context, at: usize, candidate_end: usize) -> bool {
     // "seven weeks in a row", "call it 8 weeks"
     let in_a_row = words(at + 1, &["in"]) && words(at + 3, &["row"]);
     let called = at > 1 && words(at - 1, &["it"]) && words(at - 2, &["call", "make", "say"]);
-    if in_a_row || called {
+    // "200 monthly, it would take me 4 months"
+    let takes = (at.saturating_sub(3)..at)
+        .any(|i| words(i, &["take", "takes", "toma", "tomaria", "serian", "be"]));
+    // "85 a week for you, 6 weeks"
+    let closing = at > 0 && c.sym(at - 1) == sym::COMMA && at + 1 == c.sentence(at).end;
+    if in_a_row || called || takes || closing {
         return true;
     }
     if matches!(

@@ -22,6 +22,7 @@
 
 mod build;
 mod members;
+mod needs;
 mod parse;
 
 pub(crate) use build::{Fault, TableBuilder};
@@ -106,23 +107,35 @@ pub(crate) struct Table {
 struct Candidate {
     entry: u16,
     filter: Option<u16>,
+    /// The filter of words one of which the text must have somewhere.
+    needs: Option<u16>,
 }
 
 impl Table {
     /// Every match in `syms`, by start; for each pattern and start at most one.
     pub(super) fn hits(&self, syms: &[Sym], out: &mut Vec<Hit>) {
+        let present = self.in_filter.any(syms);
         for start in 0..syms.len() {
-            self.hits_at(syms, start, out);
+            self.hits_from(syms, start, Some(&present), out);
         }
     }
 
     /// Every match that starts at one token.
     pub(super) fn hits_at(&self, syms: &[Sym], start: usize, out: &mut Vec<Hit>) {
+        self.hits_from(syms, start, None, out);
+    }
+
+    fn hits_from(&self, syms: &[Sym], start: usize, present: Option<&[u64]>, out: &mut Vec<Hit>) {
         let Some(bucket) = syms.get(start).and_then(|s| self.by_first.get(*s as usize)) else {
             return;
         };
         let next = syms.get(start + 1).map(|s| self.in_filter.row(*s));
         for candidate in bucket {
+            if let (Some(needs), Some(present)) = (candidate.needs, present)
+                && !in_row(present, needs)
+            {
+                continue;
+            }
             if let Some(filter) = candidate.filter {
                 let Some(next) = next else { continue };
                 if !in_row(next, filter) {

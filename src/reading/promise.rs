@@ -233,6 +233,15 @@ fn fronted(
     if found.len() > 1 || found.iter().any(named) {
         return None;
     }
+    // "esos 450 se los llevo", "y los 300 que faltan se los doy"
+    let pair = ["se", "te"].map(|w| c.model.lexicon.get(w));
+    if pair.contains(&Some(c.sym(q.start))) {
+        let near = (before.start.max(q.start.saturating_sub(5))..q.start).rev();
+        let free = |i: &usize| c.money(*i).is_some() && !plans.iter().any(|p| p.money == *i);
+        if let Some(at) = near.into_iter().find(free) {
+            return Some(at);
+        }
+    }
     let at = q.start.checked_sub(1).filter(|at| before.contains(at))?;
     let planned = plans.iter().any(|p| p.start <= at && at < p.end);
     let amount = c.money(at).is_some() && !planned && !is_for_a_bill(c, at);

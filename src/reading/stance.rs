@@ -1,9 +1,10 @@
 //! Whose figure an amount is and what the sender does with it (labelling guide §1.1, §1.2).
 
+use super::bare::{bare, is_rent};
 use super::context::{Context, Cue, CueKind, Side};
 use super::lexicon::sym;
 use super::offers::Candidate;
-use super::units::Entity;
+use super::payer::{is_joint, is_other, is_share};
 use super::words::Class;
 
 /// What the sender does with an amount.
@@ -47,12 +48,21 @@ pub(crate) fn judge(
     if whole(CueKind::Wish) || mocked(c, sentence.clone(), money) {
         return Stance::Refused(CueKind::Wish);
     }
+    let share = others
+        .iter()
+        .find(|o| o.money == money)
+        .is_some_and(|o| is_share(c, o));
+    if share || is_rent(c, money) || parted_from_period(c, money, end) {
+        return Stance::Foreign;
+    }
     match (left, right) {
         (_, Some(CueKind::Bill)) => Stance::Foreign,
         (_, Some(CueKind::Reject)) if exceeded(c, money) => Stance::Offered,
         (_, Some(CueKind::Reject)) => Stance::Refused(CueKind::Reject),
         (Some(CueKind::Wish), _) => Stance::Refused(CueKind::Wish),
-        (Some(CueKind::Other), right) if right != Some(CueKind::Offer) => Stance::Foreign,
+        (Some(CueKind::Other), right) if right != Some(CueKind::Offer) || names_it(c, money) => {
+            Stance::Foreign
+        }
         (left, Some(CueKind::Other)) if left != Some(CueKind::Offer) => Stance::Foreign,
         (left, Some(CueKind::Past)) if left != Some(CueKind::Offer) => {
             Stance::Refused(CueKind::Past)
@@ -63,9 +73,45 @@ pub(crate) fn judge(
         (Some(CueKind::Offer), _) => Stance::Offered,
         (Some(kind @ (CueKind::Past | CueKind::Reject)), _) => Stance::Refused(kind),
         (_, Some(CueKind::Offer)) => Stance::Offered,
+        // "I talked to my wife, its 50 a week": only a question asks.
+        (Some(CueKind::Ask), None) if told(c, money) => bare(c, money),
         (Some(kind), _) => Stance::Refused(kind),
-        (None, _) => bare(c, money, others),
+        (None, _) => bare(c, money),
     }
+}
+
+/// "pago 950 de renta al mes": what the amount is for stands between it and its period.
+fn parted_from_period(c: &Context, money: usize, end: usize) -> bool {
+    c.cues.iter().any(|q| {
+        q.side == Side::Right
+            && names_another_thing(q.kind)
+            && q.start == money + 1
+            && q.end < end
+            && !c.is(q.start, Class::Beside)
+    })
+}
+
+/// Whether the word before the amount is no more than "its" or "thats", in a sentence that is no
+/// question.
+fn told(c: &Context, money: usize) -> bool {
+    let empty = ["its", "thats"].map(|w| c.model.lexicon.get(w));
+    let sentence = c.sentence(money);
+    c.sym(sentence.end) != sym::QUESTION
+        && money > sentence.start + 1
+        && c.cues_in(CueKind::Other, sentence.start..money)
+            .next()
+            .is_none()
+        && !(sentence.start..money).any(|i| c.money(i).is_some())
+        && empty.contains(&Some(c.sym(money - 1)))
+}
+
+/// "i make 350 a week, thats all we got": what names another thing stands right before the amount, so
+/// the words after it are said of that. "Since I lost the second job 75 a week is what I can do" is
+/// an offer.
+fn names_it(c: &Context, money: usize) -> bool {
+    c.cues.iter().any(|q| {
+        q.kind == CueKind::Other && q.side == Side::Left && q.end <= money + 1 && q.end + 1 >= money
+    })
 }
 
 /// "500 a week? let me ask my money printer": the sentence itself, or the one that answers its
@@ -80,6 +126,17 @@ fn mocked(c: &Context, sentence: std::ops::Range<usize>, money: usize) -> bool {
     );
     let answer = (sentence.end..c.units.len()).find(|i| !c.ends_sentence(*i));
     let answer = answer.map(|i| c.sentence(i)).filter(|_| echoed);
+    // "95 a week? i make 210": wages are what answers the question.
+    let wages = |a: &std::ops::Range<usize>| {
+        let figure = |q: &Cue| q.side == Side::Left && c.money(q.end).is_some();
+        a.clone().filter(|i| c.money(*i).is_some()).count() == 1
+            && c.cues_in(CueKind::Other, a.clone()).any(figure)
+            && c.cues_in(CueKind::Offer, a.clone())
+                .all(|q| q.end - q.start < 2)
+    };
+    if c.sym(sentence.end) == sym::QUESTION && answer.as_ref().is_some_and(wages) {
+        return true;
+    }
     mock(sentence) || answer.is_some_and(|a| !a.clone().any(|i| c.money(i).is_some()) && mock(a))
 }
 
@@ -110,15 +167,19 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
     if wished {
         return Some(CueKind::Wish);
     }
-    c.cues
+    let nearest = c
+        .cues
         .iter()
         .filter(|q| {
             q.side == Side::Left
                 && q.start >= barrier
                 && q.end <= money + 1
                 && is_stance(q.kind)
-                && !(names_another_thing(q.kind) && set_apart(c, q.end, money))
+                && !((names_another_thing(q.kind) || q.kind == CueKind::Past)
+                    && set_apart(c, q.end, money))
                 && !(q.kind == CueKind::Reject && spent(c, q, money))
+                && !(q.kind == CueKind::Other && is_joint(c, q))
+                && !(q.kind == CueKind::Offer && is_other(c, q, barrier))
         })
         // A cue that takes the amount in ends one unit later and would beat every other; what
         // counts is where its words end.
@@ -126,9 +187,45 @@ fn left_cue(c: &Context, money: usize, start: usize, others: &[Candidate]) -> Op
         .max_by_key(|q| {
             let offers = q.kind == CueKind::Offer;
             (q.end.min(money), usize::MAX - q.start, offers)
-        })
-        .map(|q| q.kind)
+        });
+    let taken_back = nearest
+        .filter(|q| q.kind == CueKind::Offer)
+        .and_then(|q| taken_back(c, q, barrier));
+    taken_back
+        .or(nearest.map(|q| q.kind))
         .or_else(|| inherited(c, money, barrier, others))
+}
+
+/// "not gonna | be able to do", "did we | agree on", "they say you | take": an offering phrase without
+/// a subject of its own belongs to the refusal or report that it continues.
+fn taken_back(c: &Context, offer: &Cue, barrier: usize) -> Option<CueKind> {
+    // "cant do more than", "dont mind": the refusal is part of the offer.
+    let overlaps = |q: &&Cue| q.start < offer.end && offer.start < q.end;
+    let excess = c.cues.iter().filter(overlaps);
+    if c.is(offer.start, Class::Negator) || excess.into_iter().any(|q| q.kind == CueKind::Excess) {
+        return None;
+    }
+    let own = (offer.start..offer.end).any(|i| c.is(i, Class::Speaker));
+    let continues = |q: &&Cue| {
+        let kind = match q.kind {
+            CueKind::Ask => !own || q.end > offer.start,
+            CueKind::Reject => !own || q.end > offer.start && doubts(c, q),
+            CueKind::Report => !(own || q.start > 0 && c.is(q.start - 1, Class::Speaker)),
+            _ => false,
+        };
+        kind && q.side == Side::Left
+            && q.start >= barrier
+            && q.start < offer.start
+            && (offer.start..=offer.end).contains(&q.end)
+    };
+    let cue = c.cues.iter().filter(continues).min_by_key(|q| q.start)?;
+    Some(cue.kind)
+}
+
+/// "idk if | I can do", "cant see how | I could": a doubt about what the tenant itself can do.
+fn doubts(c: &Context, cue: &Cue) -> bool {
+    let about = ["if", "whether", "how", "si"].map(|w| c.model.lexicon.get(w));
+    (cue.start..cue.end).any(|i| about.contains(&Some(c.sym(i))))
 }
 
 /// "250 a week aint happening, 140": the refusal is of the figure before it and ends at the comma.
@@ -197,13 +294,26 @@ fn inherited(c: &Context, money: usize, barrier: usize, others: &[Candidate]) ->
     let joined = barrier > 0
         && c.money(barrier - 1).is_some()
         && money - barrier <= 4
-        && (barrier..money).any(|i| c.is(i, Class::And) || c.is(i, Class::Or));
+        && (barrier..money).any(|i| {
+            c.is(i, Class::And)
+                || c.is(i, Class::Or)
+                || c.model.lexicon.get("plus") == Some(c.sym(i))
+        });
     if !joined {
         return None;
     }
     let first = barrier - 1;
+    let asked = c.sym(c.sentence(money).end) == sym::QUESTION;
     match left_cue(c, first, first, others) {
-        kind @ Some(CueKind::Past | CueKind::Reject | CueKind::Report | CueKind::Offer) => kind,
+        Some(CueKind::Ask) if !asked => None,
+        kind @ Some(
+            CueKind::Past
+            | CueKind::Reject
+            | CueKind::Report
+            | CueKind::Ask
+            | CueKind::Wish
+            | CueKind::Offer,
+        ) => kind,
         // "my rent is 900 and 100 a week" – the second is not rent.
         Some(CueKind::Other) if money - barrier <= 2 => Some(CueKind::Other),
         _ => None,
@@ -252,7 +362,7 @@ fn right_cue(c: &Context, money: usize, end: usize, others: &[Candidate]) -> Opt
             let reach = if names_another_thing(q.kind) { 0 } else { 14 };
             q.start.saturating_sub(end) <= reach
         })
-        .min_by_key(|q| (q.start, usize::MAX - q.end))
+        .min_by_key(|q| (q.start, usize::MAX - q.end, q.kind != CueKind::Bill))
         .map(|q| q.kind)
 }
 
@@ -270,85 +380,4 @@ fn introduces_next(c: &Context, right: &Cue, limit: usize) -> bool {
                     && left.end > right.start
                     && left.end + 2 >= limit
             })
-}
-
-/// More words than this that say nothing of offers, and the amount is taken for another thing.
-const STRANGE_WORDS: usize = 5;
-
-/// No cue at all. A bare offer stands alone or among words that say nothing else; "gym 40 a month"
-/// does not. Names and unknown words are let through only in small number.
-fn bare(c: &Context, money: usize, others: &[Candidate]) -> Stance {
-    let sentence = c.sentence(money);
-    let (mut known, mut strange) = (0, 0);
-    // Somebody else in the clause, or a question: then few strange words are enough to doubt it.
-    let asked = c.sym(c.sentence(money).end) == sym::QUESTION;
-    let mut other = asked;
-    let mut copula = false;
-    for i in sentence {
-        let earlier = i < money && (c.money(i).is_some() || c.is(i, Class::Consequence));
-        if earlier {
-            // "rent is 1100, so 60 a week": what led up to the offer does not colour it.
-            (known, strange, copula, other) = (0, 0, false, asked);
-            continue;
-        }
-        // "payday is the 1st and the 15th here, 140 each time"
-        let paydays = |q: &Cue| q.kind == CueKind::PayFrequency && q.end <= i;
-        let told = c.sym(i) == sym::COMMA && c.cues.iter().any(paydays);
-        if c.is(i, Class::Adversative) || told && i < money {
-            if i < money {
-                (known, strange, copula, other) = (0, 0, false, asked);
-                continue;
-            }
-            break;
-        }
-        match c.units[i].entity {
-            Entity::None => {}
-            _ => {
-                known += 1;
-                continue;
-            }
-        }
-        let s = c.sym(i);
-        // "50 weekly, depends on my hours": an afterthought, which a cue would have to make foreign.
-        if s == sym::COMMA && i > money && c.period(i - 1).is_some() {
-            break;
-        }
-        if s < sym::FIRST_WORD && s != sym::UNKNOWN {
-            continue;
-        }
-        // "it is", "biweekly is best for me"
-        let empty = |b: usize| c.is(b, Class::Pronoun) || c.period(b).is_some();
-        if c.is(i, Class::Copula) && i < money && !(i > 0 && empty(i - 1)) {
-            copula = true;
-        }
-        other |= c.is(i, Class::Third);
-        // What follows "starting" says when, not what: "starting when my taxes come".
-        if i > money && (c.is(i, Class::StartLead) || c.is(i, Class::Until)) {
-            break;
-        }
-        // "80 a week no wait 70": the correction is judged with its own figure.
-        let corrected = |q: &Cue| q.kind == CueKind::Correct && q.start == i;
-        if i > money && c.cues.iter().any(corrected) {
-            break;
-        }
-        let said_of_offers = [
-            Class::Benign,
-            Class::Currency,
-            Class::StartLead,
-            Class::Whole,
-            Class::Down,
-            Class::Then,
-        ];
-        if said_of_offers.iter().any(|class| c.is(i, *class)) {
-            known += 1;
-        } else {
-            strange += 1;
-        }
-    }
-    let _ = others;
-    let strange_here = strange > 1 && strange * 2 > known || strange > 3;
-    if copula || other && strange_here || strange > STRANGE_WORDS {
-        return Stance::Foreign;
-    }
-    Stance::Bare
 }

@@ -145,6 +145,14 @@ pub(super) fn date_beside(c: &Context, at: usize) -> Option<usize> {
         })
 }
 
+/// "400 y de ahi 80 por semana", "250 tonight, follow it up with 60 per week".
+fn from_there(c: &Context, at: usize) -> bool {
+    let words = ["ahi", "follow", "following", "adelante", "there"];
+    words
+        .map(|w| c.model.lexicon.get(w))
+        .contains(&Some(c.sym(at)))
+}
+
 /// A separate first payment: its unit and amount, or a sign that there is one without a figure.
 pub(super) fn down_payment(
     c: &Context,
@@ -174,7 +182,9 @@ pub(super) fn down_payment(
             let dated = date_beside(c, at).is_some();
             let after = chosen.end..(chosen.end + 3).min(c.units.len());
             let link = link || after.into_iter().any(|i| c.is(i, Class::Then));
-            link && (dated || between.clone().any(|i| c.is(i, Class::Then)))
+            let link = link || dated && between.clone().any(|i| from_there(c, i));
+            let later = |i: usize| c.is(i, Class::Then) || from_there(c, i);
+            link && (dated || between.clone().any(later))
         };
         if !(marked || then) {
             continue;

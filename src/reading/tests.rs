@@ -55,6 +55,34 @@ fn only_the_tenants_own_present_offer_is_a_plan() {
     }
 }
 
+/// `tests/data/own_plans.txt`: after `-` a text without an offer, after `+`, the dollars a week and the
+/// weeks one that offers. What is read once stays read.
+#[test]
+fn offers_are_told_from_bills_wages_wishes_and_other_people() {
+    let lines = include_str!("../../tests/data/own_plans.txt").lines();
+    let (mut none, mut offers) = (0, 0);
+    let (mut wrong, mut missed) = (Vec::new(), Vec::new());
+    for (label, text) in lines.filter_map(|line| line.split_once(' ')) {
+        let read = plan(text);
+        let Some((dollars, weeks)) = label.strip_prefix('+').and_then(|l| l.split_once('x')) else {
+            none += 1;
+            wrong.extend(read.map(|_| text));
+            continue;
+        };
+        offers += 1;
+        let dollars: f64 = dollars.parse().expect("an amount");
+        let exact = |(cents, w): (i64, Option<u32>)| {
+            (cents as f64 / 100.0 - dollars).abs() < 0.011 && w == weeks.parse().ok()
+        };
+        if !read.is_some_and(exact) {
+            missed.push(text);
+        }
+    }
+    assert!(none > 900 && offers > 500, "{none} and {offers} lines");
+    assert!(wrong.len() * 45 <= none, "read as plans: {wrong:#?}");
+    assert!(missed.len() * 25 <= offers, "not read: {missed:#?}");
+}
+
 #[test]
 fn a_period_carries_over_to_the_figure_that_replaces_it() {
     for (text, cents) in [

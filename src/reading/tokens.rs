@@ -174,7 +174,12 @@ impl Scanner<'_> {
                 }
                 Folded::Apostrophe => break,
                 Folded::Mark('*') => self.word.push('*'),
-                Folded::Mark('@' | '#') if letter_follows => self.word.push('*'),
+                // `dumb@$$`
+                Folded::Mark('@' | '#')
+                    if letter_follows || following == Some(Folded::Mark('$')) =>
+                {
+                    self.word.push('*');
+                }
                 Folded::Mark('$')
                     if letter_follows
                         || following == Some(Folded::Mark('$'))

@@ -209,10 +209,10 @@ impl Grouper<'_> {
             self.tokens[at].figure,
             Some(Figure::Number { hundredths, .. }) if hundredths > 3_100
         );
-        let hit = self.hits.iter().max_by_key(|h| h.end)?;
         if too_large {
             return None;
         }
+        let hit = self.longest_free(at)?;
         // "split in 8 weeks" spreads a total: the words are then no date.
         let spread = self.model.dates.label(hit.tag).reason == "relative"
             && self
@@ -227,6 +227,27 @@ impl Grouper<'_> {
             return None;
         }
         Some((hit.tag.label, hit.end))
+    }
+
+    /// The longest date that takes no amount in: "a partir del lunes 75 por semana", "starting dec 5 75 a
+    /// week".
+    fn longest_free(&mut self, at: usize) -> Option<Hit> {
+        let found = std::mem::take(&mut self.hits);
+        let free = |h: &Hit| {
+            let last = h.end - 1;
+            let Some(Figure::Number { hundredths, .. }) = self.tokens[last].figure else {
+                return true;
+            };
+            let year = (190_000..=210_000).contains(&hundredths);
+            last == at || year || hundredths <= 3_100
+        };
+        let mut hit = *found.iter().max_by_key(|h| (free(h), h.end))?;
+        let last = hit.end - 1;
+        let number = matches!(self.tokens[last].figure, Some(Figure::Number { .. }));
+        if last > at && number && (!free(&hit) || self.period(hit.end).is_some()) {
+            hit.end = last;
+        }
+        Some(hit)
     }
 
     fn period(&mut self, at: usize) -> Option<(Period, usize)> {

@@ -105,6 +105,24 @@ classes! {
     Pronoun = "pronoun",
     /// `so`, `then`: what follows is the conclusion.
     Consequence = "consequence",
+    /// Words that open a text before its name: `hi its Ana`.
+    Greeting = "greeting",
+    /// Words of a first clause that says who writes: `soy Ana del 4, 50 por semana`.
+    Introduced = "introduced",
+    /// `because`, `while`: what follows an offer and does not make it another thing.
+    Afterthought = "afterthought",
+    /// The tenant as the one who pays: `i`, `we`, `let me`, `le doy`.
+    Speaker = "speaker",
+    /// Organisations that pay for tenants: `voucher`, `church`.
+    Agency = "agency",
+    /// `the`, `my`: before an amount both sides know of.
+    Known = "known",
+    /// `pay`, `pago`: told of, not offered.
+    Habit = "habit",
+    /// `ill`, `offer`: words of will beside a verb.
+    Willing = "willing",
+    /// `with`, `from`, before somebody who is no subject.
+    Beside = "beside",
     /// `i`, `we`, `yo`.
     Own = "own_subject",
     /// Verbs that open a question: `can i`.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::members::Members;
+use super::needs;
 use super::parse::{Node, Parser};
 use super::{Candidate, Label, Op, Pc, SetId, Table, Tag};
 use crate::reading::lexicon::{Lexicon, Sym, sym};
@@ -25,6 +26,8 @@ pub(crate) struct TableBuilder {
     /// Words that give no label by themselves; see [`Node::can_be_light`].
     light: HashSet<Sym>,
     files: usize,
+    /// For each entry the groups of words it needs ([`needs::groups`]).
+    needs: Vec<Vec<Vec<Sym>>>,
     pub faults: Vec<Fault>,
 }
 
@@ -117,6 +120,7 @@ impl TableBuilder {
         self.table.entries.push((pc, tag));
         self.table.lines.push(line);
         self.table.firsts.push(firsts);
+        self.needs.push(needs::groups(&node));
         Ok(())
     }
 
@@ -233,16 +237,24 @@ impl TableBuilder {
         let size = lexicon.size();
         let mut by_first = vec![Vec::new(); size];
         let mut filters = Filters::default();
+        let weights = needs::weights(&self.needs);
         for index in 0..self.table.firsts.len() {
             let Ok(entry) = u16::try_from(index) else {
                 break;
             };
             let bits = self.table.second_words(entry, size);
             let filter = bits.and_then(|bits| filters.number(bits));
+            let groups = self.needs.get(index).map_or(&[][..], Vec::as_slice);
+            let rarest = needs::rarest(groups, &weights);
+            let needs = rarest.and_then(|words| filters.number(bits_of(words, size)));
             for s in &self.table.firsts[index] {
                 if let Some(bucket) = by_first.get_mut(*s as usize) {
                     let bucket: &mut Vec<Candidate> = bucket;
-                    bucket.push(Candidate { entry, filter });
+                    bucket.push(Candidate {
+                        entry,
+                        filter,
+                        needs,
+                    });
                 }
             }
         }
@@ -284,6 +296,14 @@ impl TableBuilder {
 
 /// Alternatives from which on a filter costs less than trying them.
 const LONG_CHOICE: usize = 3;
+
+fn bits_of(words: &[Sym], size: usize) -> Box<[u64]> {
+    let mut bits = vec![0u64; size / 64 + 1].into_boxed_slice();
+    for word in words {
+        bits[*word as usize / 64] |= 1 << (word % 64);
+    }
+    bits
+}
 
 /// Bit sets over words, each numbered once.
 #[derive(Default)]

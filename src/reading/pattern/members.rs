@@ -33,6 +33,17 @@ impl Members {
         self.bits.get(start..start + self.stride).unwrap_or(&[])
     }
 
+    /// The groups that any of the words is of.
+    pub(super) fn any(&self, words: &[Sym]) -> Vec<u64> {
+        let mut all = vec![0; self.stride];
+        for word in words {
+            for (part, own) in all.iter_mut().zip(self.row(*word)) {
+                *part |= own;
+            }
+        }
+        all
+    }
+
     /// Whether a word is of a group.
     pub(super) fn has(&self, word: Sym, group: u16) -> bool {
         let at = word as usize * self.stride + usize::from(group) / 64;
