@@ -64,6 +64,9 @@ fn wrong(
     {
         return None;
     }
+    if mentions::is_subtracted(draft, grounds, figure) {
+        return None;
+    }
     if splits_wrongly(draft, grounds, figure, amount) {
         return Some(("split", "equal parts that do not add up"));
     }
@@ -127,6 +130,13 @@ fn wrong(
         ));
     }
     let sums = Sums::of(draft, grounds);
+    // "That's $1,800 of the $2,100": a part, whatever else the sentence says.
+    if mentions::is_part_of_debt(draft, grounds, figure) && sums.paid.contains(&amount) {
+        return None;
+    }
+    if mentions::is_owed_by_now(draft, figure) && grounds.debt() != Some(amount) {
+        return Some(("now", "a balance that the account does not have yet"));
+    }
     let mut accepted = Vec::new();
     let mut known = false;
     if is("owed") {
@@ -158,7 +168,15 @@ fn wrong(
         }
     }
     if is("left") {
-        if grounds.own_amounts().next().is_none() {
+        // "$20 is less than we can take up for $1,340" names what is owed.
+        let compared = draft.said.named("left").any(|p| {
+            let first = crate::reading::plain_words(draft.words(&p.span))
+                .into_iter()
+                .next();
+            p.span.end == figure.span.end
+                && first.is_some_and(|w| matches!(w.as_str(), "less" | "menos" | "short"))
+        });
+        if grounds.own_amounts().next().is_none() || compared {
             accepted.extend(grounds.debt());
         }
         known = true;
@@ -240,7 +258,12 @@ fn wrong(
                 .any(|s| w.starts_with(s))
             })
         });
+    // "So $20 isn't enough", of an amount that a text orders to accept.
+    let turned_down = grounds.gives_orders
+        && super::shortfalls::says_short(draft, figure.sentence)
+        && grounds.asks_for(amount);
     let any = grounds.debt() == Some(amount)
+        || turned_down
         || asked_about
         || grounds.parts().contains(&amount)
         || grounds.own_amounts().any(|own| own == amount)

@@ -139,6 +139,12 @@ impl Grounds<'_> {
         self.parts()
     }
 
+    /// Whether the open texts name the amount, whatever they order.
+    pub fn asks_for(&self, amount: Cents) -> bool {
+        let mut figures = self.asked.iter().flat_map(|s| &s.figures);
+        figures.any(|f| matches!(f.what, Stated::Money { amount: own, .. } if own == amount))
+    }
+
     /// Whether the tenant used one of these folded words.
     pub fn said_any(&self, words: &[&str]) -> bool {
         words.iter().any(|w| self.own_words.contains(*w))

@@ -76,6 +76,46 @@ const GENERIC: &[&str] = &[
     "abren",
 ];
 
+/// Words for an address or hours that name none.
+const NAMELESS: &[&str] = &[
+    "the",
+    "a",
+    "an",
+    "our",
+    "mailing",
+    "address",
+    "office",
+    "hours",
+    "exact",
+    "la",
+    "una",
+    "direccion",
+    "postal",
+    "de",
+    "el",
+    "horario",
+    "oficina",
+];
+
+/// "A person will have to give you the address"
+fn leaves_to_person(draft: &Draft<'_>, phrase: &crate::reading::statements::Phrase) -> bool {
+    let sentence = draft.said.sentences.get(phrase.sentence).cloned();
+    let words = plain_words(draft.words(&sentence.unwrap_or_default()));
+    words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "person"
+                | "someone"
+                | "team"
+                | "manager"
+                | "colleague"
+                | "persona"
+                | "alguien"
+                | "equipo"
+        )
+    })
+}
+
 pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     // That money came, or that somebody looked, is said as it is and never excused.
     let claim = draft
@@ -127,6 +167,12 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                 )
             })
         });
+        let bare = plain_words(draft.words(&p.span))
+            .iter()
+            .all(|w| NAMELESS.contains(&w.as_str()));
+        if bare && (super::refusal::is_refused(draft, &p.span) || leaves_to_person(draft, p)) {
+            return false;
+        }
         let refused = super::refusal::is_refused(draft, &p.span)
             || draft.reply.to_lowercase().contains("not sure");
         let named = (!grants || refused)

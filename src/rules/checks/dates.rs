@@ -83,10 +83,19 @@ fn is_ordinal(draft: &Draft<'_>, figure: &Statement) -> bool {
                 | "thing"
                 | "step"
                 | "paso"
+                | "half"
+                | "part"
+                | "portion"
+                | "mitad"
+                | "parte"
+                | "installments"
         )
     };
     let ordinal = [
-        "first", "second", "third", "primer", "primero", "primera", "segundo", "tercer",
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        "tenth", "eleventh", "twelfth", "primer", "primero", "primera", "segundo", "segunda",
+        "tercer", "tercero", "tercera", "cuarto", "quinto", "sexto", "septimo", "octavo", "noveno",
+        "decimo",
     ];
     let money = draft
         .reply
@@ -96,8 +105,29 @@ fn is_ordinal(draft: &Draft<'_>, figure: &Statement) -> bool {
     let asked = plain_words(draft.words(&sentence.unwrap_or_default()))
         .iter()
         .any(|w| matches!(w.as_str(), "cual" | "which" | "cuando" | "when"));
+    // "Two halves of $680. Is the 20th certain for the second?"
+    let led = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default()).pop();
+    let dated = led.is_some_and(|w| matches!(w.as_str(), "on" | "by" | "before" | "until" | "el"));
+    let parts = !dated
+        && !has_digit(draft.words(&figure.span))
+        && after.first().is_none_or(|w| w != "of" && w != "de")
+        && plain_words(draft.reply)
+            .iter()
+            .any(|w| matches!(w.as_str(), "halves" | "parts" | "mitades" | "partes"));
+    // "Two payments of $500, the second on December 18"
+    let own_day = matches!(after.first().map(String::as_str), Some("on" | "el"))
+        && draft.said.figures.iter().any(|f| {
+            matches!(f.what, Stated::Date { .. })
+                && f.span.start >= figure.span.end
+                && f.span.start - figure.span.end < 10
+        });
     words.iter().any(|w| ordinal.contains(&w.as_str()))
-        && (money || asked || words.iter().any(counted) || after.iter().take(4).any(counted))
+        && (money
+            || parts
+            || own_day
+            || asked
+            || words.iter().any(counted)
+            || after.iter().take(4).any(counted))
 }
 
 /// "Julio", when the tenant is called so: no month.

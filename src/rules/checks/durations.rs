@@ -205,6 +205,17 @@ fn is_known(
     if role(draft, figure, "late") {
         return is_how_late(grounds, hundredths, unit);
     }
+    if is_ago(draft, figure) && is_how_late(grounds, hundredths, unit) {
+        return true;
+    }
+    // "¿Quieres ver un pago por semana?" is a rhythm.
+    let span = crate::reading::plain_words(draft.words(&figure.span));
+    if unit == Unity::Week
+        && hundredths == 100
+        && span.ends_with(&["por", "semana"].map(str::to_owned))
+    {
+        return true;
+    }
     // "It's 29 days as of today", to "how many days late am I".
     let asked = grounds.said_any(&[
         "late", "behind", "overdue", "atraso", "atrasado", "atrasada",
@@ -290,6 +301,15 @@ fn is_known(
     let mut plans = grounds.offers.iter().chain(&grounds.counters);
     plans.any(|p| p.weeks.map(i64::from) == Some(weeks))
         || instalments::counts(draft, grounds, figure, weeks, unit)
+}
+
+/// "It was due 19 days ago", "venció hace 19 días": how late, whatever else the sentence says.
+fn is_ago(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let after = draft.reply.get(figure.span.end..).unwrap_or_default();
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let next: Vec<String> = crate::reading::plain_words(after);
+    let led = crate::reading::plain_words(before).pop();
+    next.iter().take(2).any(|w| w == "ago") || led.is_some_and(|w| w == "hace")
 }
 
 /// "24 weeks is longer than we can offer".

@@ -259,6 +259,18 @@ impl<'a> Grounds<'a> {
                     .is_none_or(|(debt, longest)| longest >= debt)
     }
 
+    /// Whether nothing but the day of the first payment keeps the rules from admitting an offer.
+    pub fn starts_too_late(&self, terms: Terms) -> bool {
+        let verdict = self.verdict(terms);
+        let late = |i: &Issue| i.code == IssueCode::StartDateTooFar;
+        let on_time = Terms {
+            start: None,
+            weeks: None,
+            ..terms
+        };
+        verdict.issues.iter().any(late) && self.admits(on_time)
+    }
+
     fn context(&self) -> PlanContext {
         PlanContext {
             today: self.today,

@@ -42,6 +42,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 /// The language of the texts when clear. The file's too, when it says something else than the
 /// default and the texts do not contradict a default.
 fn accepted(grounds: &Grounds<'_>) -> Vec<&'static str> {
+    if let Some(code) = asked_for(grounds) {
+        return vec![code];
+    }
     let preferred = grounds.tenant.map(|t| code(t.language_preference));
     let written = written(&grounds.texts);
     let mut all: Vec<&'static str> = written.into_iter().collect();
@@ -57,6 +60,28 @@ fn accepted(grounds: &Grounds<'_>) -> Vec<&'static str> {
         all.push(short.code);
     }
     all
+}
+
+/// "Can you write in English", "en español por favor": the language the last text asks for by name.
+fn asked_for(grounds: &Grounds<'_>) -> Option<&'static str> {
+    let words = crate::reading::plain_words(grounds.texts.last()?);
+    let asks = words.iter().any(|w| {
+        [
+            "write", "speak", "text", "talk", "please", "pls", "plz", "can", "could", "escrib",
+            "habl", "favor", "pued", "podria", "porfa",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    let named = words.windows(2).find_map(|pair| match pair {
+        [a, b] if matches!(a.as_str(), "in" | "en") => match b.as_str() {
+            "english" | "ingles" => Some("en"),
+            "spanish" | "espanol" => Some("es"),
+            _ => None,
+        },
+        _ => None,
+    });
+    named.filter(|_| asks && words.len() <= 8 && !grounds.gives_orders)
 }
 
 /// The language the texts are clearly written in.

@@ -289,3 +289,67 @@ pub(super) fn is_spoken(grounds: &Grounds<'_>, amount: Cents) -> bool {
         || grounds.parts().contains(&amount)
         || grounds.singles().contains(&amount)
 }
+
+/// "$1,010 minus $300 is $710": three amounts of one sentence, the first of them what is owed, the
+/// second the tenant's, and the third their difference.
+pub(super) fn is_subtracted(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let minus = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "minus" | "less" | "menos"));
+    let amounts = draft.said.figures.iter().filter_map(|f| match f.what {
+        Stated::Money { amount, .. } if f.sentence == figure.sentence => Some(amount),
+        _ => None,
+    });
+    let amounts: Vec<Cents> = amounts.collect();
+    minus
+        && match amounts.as_slice() {
+            [all, part, rest] => {
+                grounds.debt() == Some(*all)
+                    && grounds.own_amounts().any(|own| own == *part)
+                    && all.checked_sub(*part) == Some(*rest)
+            }
+            _ => false,
+        }
+}
+
+/// "$1,800 of the $2,100": a part of what is owed.
+pub(super) fn is_part_of_debt(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+) -> bool {
+    draft.said.figures.iter().any(|f| {
+        let gap = draft
+            .reply
+            .get(figure.span.end..f.span.start)
+            .unwrap_or("?");
+        matches!(f.what, Stated::Money { amount, .. } if grounds.debt() == Some(amount))
+            && matches!(
+                gap.trim(),
+                "of the"
+                    | "of your"
+                    | "of"
+                    | "out of the"
+                    | "out of"
+                    | "de los"
+                    | "de sus"
+                    | "de tus"
+                    | "de"
+            )
+    })
+}
+
+/// "You now owe $680": the balance as it is, not as it would be after a payment.
+pub(super) fn is_owed_by_now(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let near: Vec<&str> = words.iter().rev().take(5).map(String::as_str).collect();
+    let has = |list: &[&str]| near.iter().any(|w| list.contains(w));
+    has(&["owe", "owes", "balance", "debe", "debes", "saldo"])
+        && has(&["now", "currently", "ahora", "actual", "actualmente"])
+        && !has(&[
+            "would", "will", "youd", "youll", "then", "after", "quedaria", "seria",
+        ])
+}

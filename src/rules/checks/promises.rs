@@ -213,7 +213,11 @@ fn wrongly_accepts(
         return None;
     }
     if !grounds.offers.is_empty() {
-        let good = grounds.offers.iter().all(|offer| grounds.admits(*offer));
+        let late = says_start_limit(draft, grounds);
+        let good = grounds
+            .offers
+            .iter()
+            .all(|offer| grounds.admits(*offer) || late && grounds.starts_too_late(*offer));
         return (!good).then_some(("accepts", "accepts a plan the rules do not admit"));
     }
     if asks_concession(grounds) {
@@ -247,6 +251,15 @@ fn wrongly_accepts(
         .any(|a| a >= grounds.settings.plans.min_weekly || grounds.debt() == Some(a));
     (!length && !dated && !sum && !phrases.iter().all(friendly))
         .then_some(("accepts", "accepts a plan the tenant did not offer"))
+}
+
+/// "The start has to be within 30 days": what was agreed to is the amount.
+fn says_start_limit(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    use crate::reading::statements::{Stated, Unity};
+    let limit = i64::from(grounds.settings.plans.max_start_days) * 100;
+    draft.said.figures.iter().any(
+        |f| matches!(f.what, Stated::Count { hundredths: Some(n), unit: Unity::Day } if n == limit),
+    )
 }
 
 fn asks_concession(grounds: &Grounds<'_>) -> bool {

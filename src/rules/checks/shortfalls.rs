@@ -74,7 +74,7 @@ pub(super) fn says_short(draft: &Draft<'_>, sentence: usize) -> bool {
                 (w[0].as_str(), w[1].as_str()),
                 ("less", "than")
                     | ("menos", "que")
-                    | ("menos", "de")
+                    | ("menos", "de" | "del")
                     | ("too", "little" | "low" | "small")
                     | ("muy", "poco")
                     | (

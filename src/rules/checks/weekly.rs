@@ -109,7 +109,15 @@ pub(super) fn wrong_weekly(
     }
     let asks = draft.said.questions.contains(&figure.sentence);
     let admissible = grounds.offers.iter().any(|o| grounds.admits(*o));
+    // "It would have to be weekly: 10 payments of $43. How does that look?", to 100 a fortnight.
+    let asks_next = draft.said.questions.contains(&(figure.sentence + 1))
+        && grounds
+            .own
+            .iter()
+            .flat_map(|s| &s.figures)
+            .any(|f| matches!(f.what, Stated::Period { payments, weeks } if payments != weeks));
     let proposes = asks
+        || asks_next
         || role(draft, figure, "instead")
         || !admissible && !role(draft, figure, "attributed")
         || grounds.own_amounts().any(|a| a == amount)
@@ -155,7 +163,7 @@ pub(super) fn wrong_weekly(
             || grounds.gives_orders
                 && (super::shortfalls::says_short(draft, figure.sentence)
                     || super::shortfalls::says_limit(draft, grounds, figure.sentence))
-                && asked_for(grounds, amount)
+                && grounds.asks_for(amount)
     } else {
         lengths
             .iter()
@@ -296,7 +304,7 @@ fn contradicts(
     let spoken = grounds.offers.iter().any(|o| o.weekly == amount)
         || grounds.own_amounts().any(|own| own == amount)
         || grounds.named_before(amount)
-        || asked_for(grounds, amount);
+        || grounds.asks_for(amount);
     let first = draft.said.figures.iter().find(|f| {
         f.sentence == figure.sentence
             && matches!(f.what, Stated::Money { amount, .. } if grounds.debt() != Some(amount))
@@ -383,13 +391,6 @@ fn rhythm_finishes(
             .payments_needed(amount, *base)
             .is_some_and(|n| counted(n, true) || counted(n * period.1 / period.0, false))
     })
-}
-
-/// Whether the open texts name the amount, whatever they order.
-fn asked_for(grounds: &Grounds<'_>, amount: Cents) -> bool {
-    let names =
-        |f: &Statement| matches!(f.what, Stated::Money { amount: own, .. } if own == amount);
-    grounds.asked.iter().any(|s| s.figures.iter().any(names))
 }
 
 /// "Toward the $1,600": what is to be paid off, not a payment.
