@@ -50,9 +50,15 @@ fn wrong(
     marked: bool,
 ) -> Option<(&'static str, &'static str)> {
     let is = |name| role(draft, figure, name);
+    if super::figures::is_wrong_product(draft, figure, amount) {
+        return Some(("product", "a product that its factors do not have"));
+    }
     if !marked
         && (mentions::quotes_address(draft, grounds, figure)
-            || super::figures::multiplies(draft, grounds, figure))
+            || super::figures::multiplies(draft, grounds, figure)
+            || super::figures::is_excess(draft, grounds, figure)
+            || vouched::is_limit(draft, figure)
+                && amount.get() == i64::from(grounds.settings.plans.max_weeks) * 100)
     {
         return None;
     }
@@ -142,6 +148,11 @@ fn wrong(
     if is("owed") {
         known = true;
         accepted.extend(grounds.debt());
+        // "Los $300 bajan el saldo a $960"
+        if mentions::is_brought_to(draft, figure) {
+            accepted.extend(grounds.parts().into_iter().skip(1));
+            accepted.extend(&sums.rest);
+        }
     }
     if is("covered") {
         known = true;
@@ -260,10 +271,12 @@ fn wrong(
         });
     // "So $20 isn't enough", of an amount that a text orders to accept.
     let turned_down = grounds.gives_orders
-        && super::shortfalls::says_short(draft, figure.sentence)
+        && (super::shortfalls::says_short(draft, figure.sentence)
+            || super::refusal::is_refused(draft, &figure.span))
         && grounds.asks_for(amount);
     let any = grounds.debt() == Some(amount)
         || turned_down
+        || mentions::is_difference(draft, grounds, figure, amount)
         || asked_about
         || grounds.parts().contains(&amount)
         || grounds.own_amounts().any(|own| own == amount)
@@ -384,7 +397,9 @@ fn wrong_last(
             let paid = each.checked_mul(n)?.checked_add(amount)?;
             Some(bases.contains(&paid))
         };
-        *each == amount || with(*n) == Some(true) || with(n - 1) == Some(true)
+        // "10 payments and a last one of $25": on top of them.
+        let one_of_them = !instalments::adds_last(draft, amount) && with(n - 1) == Some(true);
+        *each == amount || with(*n) == Some(true) || one_of_them
     };
     (last && grounds.debt().is_some() && !pairs.is_empty() && !pairs.iter().any(fits))
         .then_some(("last", "a last payment that does not come to the balance"))

@@ -193,7 +193,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
                 && (company.contains("monday") || company.contains("lunes"));
             figure(w)
                 || weekdays
-                || company.split(' ').any(|c| c == w)
+                || company
+                    .split(' ')
+                    .any(|c| c == w || c.strip_suffix('s') == Some(w.as_str()))
                 || GENERIC.contains(&w.as_str())
         });
         let states = [" am", " pm", " a ", "open", "hours", "horario", "abiert"]

@@ -48,6 +48,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         {
             return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
         }
+        if how == "weekday" && date.is_some_and(|d| is_other_number(draft, figure, d)) {
+            return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
+        }
         if date.is_some_and(|d| plan_days::is_late_start(draft, grounds, figure, d)) {
             let why = "a plan that starts later than the plan rules admit";
             return Finding::failed(NAME, UNGROUNDED, "start", why);
@@ -61,6 +64,26 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     Finding::passed(NAME)
+}
+
+/// "El lunes 26", when Monday is the 25th.
+fn is_other_number(draft: &Draft<'_>, figure: &Statement, date: NaiveDate) -> bool {
+    let words = plain_words(draft.words(&figure.span));
+    let numbers: Vec<u32> = words.iter().filter_map(|w| w.parse().ok()).collect();
+    // "El lunes 15 y el lunes 22": the number's own day may be such a weekday as well.
+    let fits = |n: &u32| {
+        let months = [
+            date,
+            date.checked_add_months(chrono::Months::new(1))
+                .unwrap_or(date),
+        ];
+        *n == date.day()
+            || months.iter().any(|d| {
+                d.with_day(*n)
+                    .is_some_and(|d| d.weekday() == date.weekday())
+            })
+    };
+    !numbers.is_empty() && !numbers.iter().any(fits)
 }
 
 /// "The first payment", "the second one": no day, though the grammar of dates knows "the first".

@@ -123,7 +123,18 @@ fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) ->
     ];
     let covers = words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
     let lengths = vouched::lengths_of(draft, grounds, figure);
+    // "You'd finish in 7 weeks, the last of them only $30."
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let before = crate::reading::plain_words(before);
+    let last = before
+        .iter()
+        .rev()
+        .take(5)
+        .any(|w| ["last", "final", "ultim"].iter().any(|s| w.starts_with(s)));
     if !covers
+        || last
+            && vouched::role(draft, figure, "left")
+                | instalments::names_last(draft, grounds, amount)
         || lengths.is_empty()
         || (super::shortfalls::says_short(draft, figure.sentence)
             || super::shortfalls::says_limit(draft, grounds, figure.sentence))

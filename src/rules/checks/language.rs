@@ -32,7 +32,13 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             .collect();
         let text = own.join(" ");
         let guess = language_of(&letters(&text));
-        if words(&text) >= 4 && guess.confidence >= 0.9 && !accepted.contains(&guess.code) {
+        // "That's a strong plan" is English, though "plan" is Spanish too.
+        let own = accepted.iter().map(|code| particles(&text, code)).max();
+        if words(&text) >= 4
+            && guess.confidence >= 0.9
+            && !accepted.contains(&guess.code)
+            && own.unwrap_or(0) <= particles(&text, guess.code)
+        {
             return fail("mixed");
         }
     }
@@ -98,6 +104,23 @@ fn code(language: Language) -> &'static str {
         Language::Portuguese => "pt",
         Language::French => "fr",
     }
+}
+
+/// How many of a language's commonest little words a text has.
+fn particles(text: &str, code: &str) -> usize {
+    let list: &[&str] = match code {
+        "en" => &[
+            "the", "thats", "that", "is", "are", "you", "your", "i", "we", "of", "for", "and",
+            "it", "its", "this", "would", "to",
+        ],
+        "es" => &[
+            "el", "la", "los", "las", "de", "que", "y", "por", "su", "sus", "con", "en", "es",
+            "le", "se", "un", "una", "lo",
+        ],
+        _ => &[],
+    };
+    let words = crate::reading::plain_words(text);
+    words.iter().filter(|w| list.contains(&w.as_str())).count()
 }
 
 fn letters(text: &str) -> String {

@@ -253,7 +253,12 @@ pub(super) fn is_spread(
     let over = crate::reading::plain_words(after)
         .first()
         .is_some_and(|w| matches!(w.as_str(), "over" | "across" | "durante" | "en" | "into"));
-    over && grounds.bases().contains(&amount)
+    // "$800 en dos pagos", the tenant's two of $400.
+    let together = grounds
+        .singles()
+        .into_iter()
+        .try_fold(Cents::ZERO, Cents::checked_add);
+    over && (grounds.bases().contains(&amount) || together == Some(amount))
 }
 
 /// "$20 over", "sobran $20": what payments exceed the balance by.
@@ -352,4 +357,47 @@ pub(super) fn is_owed_by_now(draft: &Draft<'_>, figure: &Statement) -> bool {
         && !has(&[
             "would", "will", "youd", "youll", "then", "after", "quedaria", "seria",
         ])
+}
+
+/// "Can you manage the extra $4?": what one weekly amount is above another.
+pub(super) fn is_difference(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> bool {
+    let before =
+        crate::reading::plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let after = crate::reading::plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let extra = |w: &String| {
+        matches!(
+            w.as_str(),
+            "extra" | "more" | "another" | "additional" | "mas" | "adicionales" | "otros"
+        )
+    };
+    let named = draft.said.figures.iter().filter_map(|f| match f.what {
+        Stated::Money { amount, .. } if f.span != figure.span => Some(amount),
+        _ => None,
+    });
+    let named: Vec<Cents> = named.collect();
+    (before.iter().rev().take(2).any(extra) || after.iter().take(1).any(extra))
+        && grounds.offers.iter().any(|o| {
+            o.weekly
+                .checked_add(amount)
+                .is_some_and(|more| named.contains(&more))
+        })
+}
+
+/// "Brings your balance to $960", "bajan el saldo a $960": what a payment leaves.
+pub(super) fn is_brought_to(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let mut near = words.iter().rev().take(6);
+    near.any(|w| {
+        [
+            "bring", "brought", "lower", "reduc", "baja", "deja", "drop", "take",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    })
 }

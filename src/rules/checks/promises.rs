@@ -15,6 +15,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let refused = refusable(p.reason) && refusal::is_refused(draft, &p.span);
         !refused
             && !is_quoted_fact(draft, grounds, p)
+            && !is_worked_out(draft, grounds, p)
             && !is_own_refund(draft, grounds, &p.span)
             && !draft.excuses(&p.span, grounds)
     });
@@ -184,6 +185,40 @@ fn is_own_refund(draft: &Draft<'_>, grounds: &Grounds<'_>, span: &std::ops::Rang
     matches!(word.as_str(), "refund" | "reembolso")
         && grounds.said_any(&["refund", "reembolso", "taxes", "tax", "impuestos"])
         && before.is_some_and(|w| matches!(w.as_str(), "the" | "your" | "tax" | "su" | "el"))
+}
+
+/// "$480 would be left, or 6 more weeks"; "bajamos a $85", the tenant's own admissible offer: a figure
+/// that follows from the plan, no concession.
+fn is_worked_out(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    phrase: &crate::reading::statements::Phrase,
+) -> bool {
+    use crate::reading::statements::{Stated, Unity};
+    let beside = |f: &&crate::reading::statements::Statement| {
+        f.span.start < phrase.span.end && phrase.span.start < f.span.end
+    };
+    let mut figures = draft.said.figures.iter().filter(beside);
+    match phrase.reason {
+        "extension" => figures.any(|f| match f.what {
+            Stated::Count {
+                hundredths: Some(h),
+                unit: unit @ (Unity::Week | Unity::Payment),
+            } => {
+                instalments::is_further(draft, f)
+                    && instalments::counts(draft, grounds, f, h / 100, unit)
+            }
+            _ => false,
+        }),
+        "waive" => figures.any(|f| match f.what {
+            Stated::Money { amount, .. } => {
+                grounds.own_amounts().any(|own| own == amount)
+                    && instalments::finishes(draft, grounds, f, amount)
+            }
+            _ => false,
+        }),
+        _ => false,
+    }
 }
 
 /// Office hours and the like may hold such words when the company itself says so.

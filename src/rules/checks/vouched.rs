@@ -139,10 +139,18 @@ pub(super) fn counted_day(text: &str, figure: &Statement) -> Option<i64> {
 }
 
 /// "12 at most", "12 como máximo": a limit, no length of anything.
-fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
+pub(super) fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     match plain_words(after).as_slice() {
         [first, ..] if matches!(first.as_str(), "max" | "maximum" | "maximo" | "tops") => true,
+        [a, b, c, ..] if matches!(a.as_str(), "is" | "es") => {
+            let limit = |w: &str| {
+                ["longest", "limit", "max", "most", "tope", "cap"]
+                    .iter()
+                    .any(|s| w.starts_with(s))
+            };
+            limit(b) || matches!(b.as_str(), "our" | "the" | "el" | "lo" | "nuestro") && limit(c)
+        }
         [a, b, ..] => matches!(
             (a.as_str(), b.as_str()),
             ("at", "most") | ("como", "maximo")

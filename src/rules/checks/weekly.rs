@@ -79,8 +79,16 @@ pub(super) fn wrong_weekly(
             .any(|n| vouched::is_pair(draft, grounds, weekly, *n))
             || rhythm_finishes(draft, grounds, figure, amount, period);
         let longest = i64::from(grounds.settings.plans.max_weeks);
-        let short =
-            lengths.contains(&longest) && super::shortfalls::says_short(draft, figure.sentence);
+        // "$300 every other week would take longer than 12 weeks"
+        let takes_longer = || {
+            let needed = grounds
+                .debt()
+                .and_then(|d| grounds.payments_needed(amount, d));
+            needed.is_some_and(|n| n * period.1 > longest * period.0)
+                && super::shortfalls::says_longer(draft, figure.sentence)
+        };
+        let short = lengths.contains(&longest)
+            && (super::shortfalls::says_short(draft, figure.sentence) || takes_longer());
         if !(lengths.is_empty() || finishes || short)
             && lengths
                 .iter()
@@ -160,14 +168,13 @@ pub(super) fn wrong_weekly(
     let fine = if lengths.is_empty() {
         vouched::is_weekly(draft, grounds, amount)
             || grounds.named_before(amount)
+            || asks && divides(draft, grounds, amount)
             || grounds.gives_orders
                 && (super::shortfalls::says_short(draft, figure.sentence)
-                    || super::shortfalls::says_limit(draft, grounds, figure.sentence))
+                    || super::refusal::is_refused(draft, &figure.span))
                 && grounds.asks_for(amount)
     } else {
-        lengths
-            .iter()
-            .any(|n| instalments::fit(draft, grounds, figure.sentence, amount, *n).is_some())
+        instalments::is_proven_payment(draft, grounds, figure, amount)
     };
     (!fine).then_some((
         "weekly",
@@ -391,6 +398,17 @@ fn rhythm_finishes(
             .payments_needed(amount, *base)
             .is_some_and(|n| counted(n, true) || counted(n * period.1 / period.0, false))
     })
+}
+
+/// "$1,040 would be left. Could you do $130 a week?": a question about payments that pay a balance to
+/// the cent, in a length that is not named.
+fn divides(draft: &Draft<'_>, grounds: &Grounds<'_>, amount: Cents) -> bool {
+    let longest = i64::from(grounds.settings.plans.max_weeks);
+    let bases = instalments::bases_for(draft, grounds, amount);
+    amount >= grounds.settings.plans.min_weekly
+        && bases
+            .iter()
+            .any(|base| (2..=longest).any(|n| amount.checked_mul(n) == Some(*base)))
 }
 
 /// "Toward the $1,600": what is to be paid off, not a payment.
