@@ -73,6 +73,9 @@ fn wrong(
     if mentions::is_subtracted(draft, grounds, figure) {
         return None;
     }
+    if super::sums::proposal_adds_up(draft, grounds, figure.sentence) {
+        return None;
+    }
     if splits_wrongly(draft, grounds, figure, amount) {
         return Some(("split", "equal parts that do not add up"));
     }
@@ -142,6 +145,10 @@ fn wrong(
     }
     if mentions::is_owed_by_now(draft, figure) && grounds.debt() != Some(amount) {
         return Some(("now", "a balance that the account does not have yet"));
+    }
+    // "Spread over 12 weeks, the $1,575 would be about $132 a week."
+    if grounds.debt() == Some(amount) && mentions::is_the_balance(draft, figure) {
+        return None;
     }
     let mut accepted = Vec::new();
     let mut known = false;
@@ -274,7 +281,16 @@ fn wrong(
         && (super::shortfalls::says_short(draft, figure.sentence)
             || super::refusal::is_refused(draft, &figure.span))
         && grounds.asks_for(amount);
+    let smallest = amount == grounds.settings.plans.min_weekly
+        && draft.said.sentences.get(figure.sentence).is_some_and(|s| {
+            crate::reading::plain_words(draft.words(s)).iter().any(|w| {
+                ["small", "lowest", "least", "minim", "menor"]
+                    .iter()
+                    .any(|s| w.starts_with(s))
+            })
+        });
     let any = grounds.debt() == Some(amount)
+        || smallest
         || turned_down
         || mentions::is_difference(draft, grounds, figure, amount)
         || asked_about
@@ -401,6 +417,10 @@ fn wrong_last(
         let one_of_them = !instalments::adds_last(draft, amount) && with(n - 1) == Some(true);
         *each == amount || with(*n) == Some(true) || one_of_them
     };
-    (last && grounds.debt().is_some() && !pairs.is_empty() && !pairs.iter().any(fits))
-        .then_some(("last", "a last payment that does not come to the balance"))
+    (last
+        && grounds.debt().is_some()
+        && !bases.contains(&amount)
+        && !pairs.is_empty()
+        && !pairs.iter().any(fits))
+    .then_some(("last", "a last payment that does not come to the balance"))
 }

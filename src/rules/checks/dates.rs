@@ -298,8 +298,10 @@ fn is_known(
             });
     }
     own_dates.any(|(own, own_weekday, own_how)| {
-        let same_day =
-            weekday.is_some() && (own_weekday == weekday || own.map(|d| d.weekday()) == weekday);
+        // "Hoy" names no Wednesday, though it be one.
+        let same_day = weekday.is_some()
+            && own_how != "today"
+            && (own_weekday == weekday || own.map(|d| d.weekday()) == weekday);
         same_day
             || date.is_some() && date == own
             || weekday.is_none()

@@ -98,7 +98,7 @@ fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statemen
         .flat_map(|s| &s.figures)
         .any(|f| f.what == figure.what);
     let open = draft.said.questions.contains(&figure.sentence)
-        || own
+        || own && !dated
         || handed_on
         || income
         || super::refusal::is_refused(draft, &figure.span);
@@ -343,6 +343,7 @@ fn exceeds(sentence: &str) -> bool {
                 | "excede"
                 | "supera"
                 | "over"
+                | "more"
         )
     })
 }

@@ -299,6 +299,9 @@ fn is_small_count(draft: &Draft<'_>, figure: &Statement) -> bool {
         && matches!(
             next.as_str(),
             "options"
+                | "dates"
+                | "fechas"
+                | "amounts"
                 | "ways"
                 | "choices"
                 | "questions"

@@ -381,14 +381,14 @@ pub(super) fn restates(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
                     grounds.own_amounts().any(|own| own == amount) || grounds.counts().contains(n);
                 let within = *n <= i64::from(grounds.settings.plans.max_weeks)
                     && amount >= grounds.settings.plans.min_weekly;
-                let pays = |base: &Cents| grounds.payments_needed(amount, *base) <= Some(n + 1);
+                // All but a smaller last one, when that is named.
+                let fit = fit(draft, grounds, f.sentence, amount, *n);
+                let least = n + i64::from(fit == Some(Fit::AllButLast) || speaks_of_last(draft));
+                let pays = |base: &Cents| grounds.payments_needed(amount, *base) <= Some(least);
                 theirs
                     && within
                     && bases_for(draft, grounds, amount).iter().any(pays)
-                    && matches!(
-                        fit(draft, grounds, f.sentence, amount, *n),
-                        Some(Fit::Finishes | Fit::AllButLast)
-                    )
+                    && matches!(fit, Some(Fit::Finishes | Fit::AllButLast))
             })
         }
         _ => false,

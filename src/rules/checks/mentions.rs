@@ -401,3 +401,28 @@ pub(super) fn is_brought_to(draft: &Draft<'_>, figure: &Statement) -> bool {
         .any(|s| w.starts_with(s))
     })
 }
+
+/// "The $1,575": what is owed by name, where no verb before it claims that payments come to it or that
+/// it is left.
+pub(super) fn is_the_balance(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let mut near = words.iter().rev();
+    let named = near
+        .next()
+        .is_some_and(|w| matches!(w.as_str(), "the" | "los" | "your" | "sus" | "tus"));
+    let claims = [
+        "make", "come", "total", "add", "equal", "leav", "left", "remain", "cover", "pay", "paid",
+        "clear", "hac", "sum", "qued", "falt", "deja", "cubr", "pag", "rest", "minim", "least",
+        "bring", "reach", "complet", "llega", "junta", "reduc", "lower", "after",
+    ];
+    let part = near
+        .clone()
+        .next()
+        .is_some_and(|w| matches!(w.as_str(), "of" | "de"));
+    named
+        && !part
+        && !near
+            .take(4)
+            .any(|w| claims.iter().any(|s| w.starts_with(s)))
+}

@@ -90,7 +90,11 @@ const RELATIVES: &[&[&str]] = &[
 /// Whether the tenant spoke of the same person: "your father", to "my dad passed away".
 fn is_mentioned(grounds: &Grounds<'_>, relative: &str) -> bool {
     let same = |group: &&&[&str]| group.contains(&relative);
+    // "Lo primero es su familia", to "mi hija está en el hospital".
+    let family = matches!(relative, "family" | "familia")
+        && RELATIVES.iter().any(|group| grounds.said_any(group));
     grounds.own_words.contains(relative)
+        || family
         || RELATIVES
             .iter()
             .filter(same)

@@ -76,7 +76,18 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
             .filter_map(length)
             .collect()
     };
-    let after = between(figure.span.end, next.unwrap_or(usize::MAX));
+    // "Instead of twelve of $140": that count has an amount of its own.
+    let priced = |f: &&Statement| {
+        next.is_some_and(|next| {
+            let gap = draft.reply.get(f.span.end..next).unwrap_or("?");
+            figure.span.end < f.span.start && matches!(gap.trim(), "of" | "de" | "at" | "x")
+        })
+    };
+    let after: Vec<i64> = inside()
+        .filter(|f| f.span.start >= figure.span.end)
+        .filter(|f| next.is_none_or(|next| f.span.end <= next) && !priced(f))
+        .filter_map(length)
+        .collect();
     if after.is_empty() {
         between(last.unwrap_or(0), figure.span.start)
     } else {
@@ -245,9 +256,13 @@ pub(super) fn is_pair(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents, w
 /// debt in a length that was named or is the longest.
 pub(super) fn is_weekly(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents) -> bool {
     let mut plans = grounds.offers.iter().chain(&grounds.counters);
-    plans.any(|t| t.weekly == weekly)
-        || weekly == grounds.settings.plans.min_weekly
-        || computed(draft, grounds, weekly)
+    // The smallest amount of the plan rules, where it pays the debt in time.
+    let smallest = weekly == grounds.settings.plans.min_weekly
+        && grounds.debt().is_none_or(|debt| {
+            let most = weekly.checked_mul(i64::from(grounds.settings.plans.max_weeks));
+            most.is_some_and(|most| most >= debt)
+        });
+    plans.any(|t| t.weekly == weekly) || smallest || computed(draft, grounds, weekly)
 }
 
 /// Whether an amount pays the debt in a length that tenant or reply names, or in the longest.

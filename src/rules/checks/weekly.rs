@@ -124,8 +124,17 @@ pub(super) fn wrong_weekly(
             .iter()
             .flat_map(|s| &s.figures)
             .any(|f| matches!(f.what, Stated::Period { payments, weeks } if payments != weeks));
+    // "What about 8 weeks instead": what the length they name comes to.
+    let their_length = grounds.asked.iter().flat_map(|s| &s.figures).any(|f| {
+        vouched::weeks(f).is_some_and(|n| {
+            n > 1
+                && vouched::lengths_of(draft, grounds, figure).contains(&n)
+                && vouched::is_pair(draft, grounds, amount, n)
+        })
+    });
     let proposes = asks
         || asks_next
+        || their_length
         || role(draft, figure, "instead")
         || !admissible && !role(draft, figure, "attributed")
         || grounds.own_amounts().any(|a| a == amount)
