@@ -165,6 +165,12 @@ fn wrong(
         known = true;
         accepted.extend(grounds.parts());
         accepted.extend(&sums.rest);
+        // "Could you split your $220 into two payments?"
+        accepted.extend(
+            grounds
+                .own_amounts()
+                .filter(|_| mentions::is_divided(draft, figure)),
+        );
         if super::shortfalls::says_short(draft, figure.sentence) {
             accepted.extend(&sums.paid);
         }

@@ -426,3 +426,11 @@ pub(super) fn is_the_balance(draft: &Draft<'_>, figure: &Statement) -> bool {
             .take(4)
             .any(|w| claims.iter().any(|s| w.starts_with(s)))
 }
+
+/// "Split your $220": the tenant's own amount, in smaller ones.
+pub(super) fn is_divided(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let mut near = words.iter().rev().take(3).map(String::as_str);
+    near.any(|w| matches!(w, "split" | "divide" | "dividir" | "repartir" | "partir"))
+}

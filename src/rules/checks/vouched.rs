@@ -38,8 +38,10 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
     let is_length = |f: &Statement| {
         !role(draft, f, "maximum") && !role(draft, f, "late") && !is_limit(draft, f)
     };
-    let length =
-        |f: &Statement| count(draft, f).filter(|_| is_length(f) && !is_when(draft, figure, f));
+    let length = |f: &Statement| {
+        count(draft, f)
+            .filter(|_| is_length(f) && !is_when(draft, figure, f) && !is_until_start(draft, f))
+    };
     let amounts: Vec<&Statement> = inside().filter(|f| is_money(f)).collect();
     let lengths: Vec<(usize, i64)> = inside()
         .filter_map(|f| count(draft, f).map(|n| (f.span.start, n)))
@@ -106,6 +108,18 @@ pub(super) fn is_when(draft: &Draft<'_>, money: &Statement, length: &Statement) 
         "" => led,
         gap => matches!(gap, "in" | "en" | "dentro de"),
     })
+}
+
+/// "Beginning in 2 weeks": when it begins, not how long it takes.
+fn is_until_start(draft: &Draft<'_>, length: &Statement) -> bool {
+    let before = draft.reply.get(..length.span.start).unwrap_or_default();
+    let last = plain_words(before).pop().unwrap_or_default();
+    let begins = [
+        "start", "begin", "empez", "empiez", "comenz", "comienz", "arranc",
+    ];
+    let span = draft.words(&length.span).to_lowercase();
+    (span.starts_with("in ") || span.starts_with("en ") || span.starts_with("dentro"))
+        && begins.iter().any(|s| last.starts_with(s))
 }
 
 /// The count of weeks or payments, months as four weeks.
