@@ -278,6 +278,17 @@ fn is_known(
         );
         !weekday || !numbered && about_hours
     };
+    // "De lunes a viernes", of an office that is open on weekdays.
+    let workday = weekday.is_some_and(|d| !matches!(d, Weekday::Sat | Weekday::Sun));
+    if !numbered
+        && workday
+        && about_hours
+        && ["weekday", "weekdays", "entre"]
+            .iter()
+            .any(|w| grounds.fact_words.contains(*w))
+    {
+        return true;
+    }
     let own = grounds
         .own
         .iter()

@@ -220,8 +220,17 @@ impl<'a> Grounds<'a> {
         };
         let figures = self.own.iter().flat_map(|s| &s.figures);
         let weekly: Vec<Cents> = figures.filter_map(number).filter(near).collect();
-        self.offers
-            .extend(weekly.into_iter().map(|weekly| Terms { weekly, ..ours }));
+        // Their amount with our length, or with one of its own when that would not pay the debt.
+        let debt = self.debt();
+        self.offers.extend(weekly.into_iter().map(|weekly| {
+            let paid = ours.weeks.and_then(|n| weekly.checked_mul(i64::from(n)));
+            let short = paid.zip(debt).is_some_and(|(paid, debt)| paid < debt);
+            Terms {
+                weekly,
+                weeks: ours.weeks.filter(|_| !short),
+                ..ours
+            }
+        }));
     }
 
     /// What a plan has to cover.

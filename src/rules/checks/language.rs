@@ -70,7 +70,15 @@ fn accepted(grounds: &Grounds<'_>) -> Vec<&'static str> {
 
 /// "Can you write in English", "en español por favor": the language the last text asks for by name.
 fn asked_for(grounds: &Grounds<'_>) -> Option<&'static str> {
-    let words = crate::reading::plain_words(grounds.texts.last()?);
+    if grounds.gives_orders {
+        return None;
+    }
+    let text = grounds.texts.last()?;
+    text.split(['.', '?', '!', ','])
+        .find_map(|part| asked_in(&crate::reading::plain_words(part)))
+}
+
+fn asked_in(words: &[String]) -> Option<&'static str> {
     let asks = words.iter().any(|w| {
         [
             "write", "speak", "text", "talk", "please", "pls", "plz", "can", "could", "escrib",
@@ -87,7 +95,7 @@ fn asked_for(grounds: &Grounds<'_>) -> Option<&'static str> {
         },
         _ => None,
     });
-    named.filter(|_| asks && words.len() <= 8 && !grounds.gives_orders)
+    named.filter(|_| asks && words.len() <= 8)
 }
 
 /// The language the texts are clearly written in.

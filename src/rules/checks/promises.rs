@@ -247,6 +247,9 @@ fn wrongly_accepts(
     if instalments::restates(draft, grounds) {
         return None;
     }
+    if takes_other_rhythm(draft) {
+        return Some(("accepts", "accepts another rhythm than weekly"));
+    }
     if !grounds.offers.is_empty() {
         let late = says_start_limit(draft, grounds);
         let good = grounds
@@ -286,6 +289,36 @@ fn wrongly_accepts(
         .any(|a| a >= grounds.settings.plans.min_weekly || grounds.debt() == Some(a));
     (!length && !dated && !sum && !phrases.iter().all(friendly))
         .then_some(("accepts", "accepts a plan the tenant did not offer"))
+}
+
+/// "$250 every two weeks works": an amount with another rhythm, in a sentence that asks nothing and
+/// names no weekly one.
+fn takes_other_rhythm(draft: &Draft<'_>) -> bool {
+    use crate::reading::statements::Stated;
+    draft
+        .said
+        .named("accepts")
+        .filter(|p| !draft.said.questions.contains(&p.sentence))
+        .any(|p| {
+            let inside = || {
+                draft
+                    .said
+                    .figures
+                    .iter()
+                    .filter(|f| f.sentence == p.sentence)
+            };
+            let rhythms: Vec<bool> = inside()
+                .filter_map(|f| match f.what {
+                    Stated::Period { payments, weeks } => Some(payments == weeks),
+                    _ => None,
+                })
+                .collect();
+            let money = inside().any(|f| matches!(f.what, Stated::Money { .. }));
+            money
+                && !rhythms.is_empty()
+                && rhythms.iter().all(|weekly| !weekly)
+                && !super::shortfalls::says_short_or_long(draft, p.sentence)
+        })
 }
 
 /// "The start has to be within 30 days": what was agreed to is the amount.

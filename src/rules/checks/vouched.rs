@@ -165,6 +165,18 @@ pub(super) fn counted_day(text: &str, figure: &Statement) -> Option<i64> {
 
 /// "12 at most", "12 como máximo": a limit, no length of anything.
 pub(super) fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
+    // "A plan can only run 12"
+    let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let mut near = before.iter().rev().take(2).map(String::as_str);
+    let run = near.any(|w| matches!(w, "run" | "last" | "durar" | "duran" | "go"));
+    let only = before
+        .iter()
+        .rev()
+        .take(4)
+        .any(|w| matches!(w.as_str(), "only" | "solo" | "hasta" | "most" | "maximo"));
+    if run && only {
+        return true;
+    }
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     match plain_words(after).as_slice() {
         [first, ..] if matches!(first.as_str(), "max" | "maximum" | "maximo" | "tops") => true,
