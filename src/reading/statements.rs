@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::domain::Cents;
+
 use super::context::Context;
 use super::dates;
 use super::lexicon::{Sym, sym};
@@ -163,7 +165,20 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
             },
             span,
         ),
-        Entity::Money(_) => push(Stated::Digits, span),
+        // "10 semanas de $120 o 12 de $100": no range, two plans side by side.
+        Entity::Money(_) => match next_plan(c.text, &span) {
+            Some((amount, first, count, second)) => {
+                push(
+                    Stated::Money {
+                        amount,
+                        marked: true,
+                    },
+                    first,
+                );
+                push(Stated::Number(count), second);
+            }
+            None => push(Stated::Digits, span),
+        },
         Entity::Period(period) => {
             let words = &c.tokens[unit.first..unit.last];
             // "Al día de hoy": as of today, not every day.
@@ -219,6 +234,32 @@ fn figures_of(c: &Context, at: usize, today: NaiveDate, found: &mut Statements) 
         }
         Entity::Number(_) | Entity::None => loose(c, unit, &mut push),
     }
+}
+
+/// "$120 o 12", before "de $100": an amount, and the count of the next one, each with its place.
+fn next_plan(text: &str, span: &Range<usize>) -> Option<(Cents, Range<usize>, i64, Range<usize>)> {
+    let after = text.get(span.end..)?.trim_start();
+    let priced = [" $", "de $", "of $", "at $", "a $", "por $", "x $"];
+    if !priced.iter().any(|p| after.starts_with(p.trim_start())) {
+        return None;
+    }
+    let inside = text.get(span.clone())?;
+    let (joint, at) = [" o ", " or ", " y ", " and "]
+        .iter()
+        .find_map(|joint| Some((*joint, inside.find(joint)?)))?;
+    let (left, right) = (inside.get(..at)?, inside.get(at + joint.len()..)?);
+    let amount = left.trim().strip_prefix('$')?.replace(',', "");
+    let (dollars, cents) = amount.split_once('.').unwrap_or((amount.as_str(), "00"));
+    let amount = dollars.parse::<i64>().ok()? * 100
+        + cents.parse::<i64>().ok().filter(|_| cents.len() == 2)?;
+    let count: i64 = right.trim().parse().ok()?;
+    let second = span.start + at + joint.len();
+    Some((
+        Cents::new(amount),
+        span.start..span.start + at,
+        count * 100,
+        second..span.end,
+    ))
 }
 
 fn precedes_weekdays(c: &Context, unit: &Unit) -> bool {

@@ -60,6 +60,9 @@ pub const UNFIT: f64 = 0.80;
 /// Log odds of a reply, and of the sentence alone, below which a phrase is excused.
 const EXCUSED: f64 = -2.5;
 const EXCUSED_ALONE: f64 = 0.5;
+/// The same for words of threats and shame.
+const UNDOUBTED: f64 = -3.0;
+const UNDOUBTED_ALONE: f64 = -1.0;
 
 /// A reply with what it states, read once for all checks.
 pub struct Draft<'a> {
@@ -86,9 +89,18 @@ impl<'a> Draft<'a> {
     /// table had not seen them, and both named a way to pay, which is never excused.
     fn excuses(&self, span: &std::ops::Range<usize>, grounds: &Grounds<'_>) -> bool {
         // A long harmless text must not carry a short promise.
+        self.odds < EXCUSED && self.alone(span, grounds) < EXCUSED_ALONE
+    }
+
+    /// The same for words that only now and then stand in a right reply: reply and sentence both have to
+    /// read like right ones without doubt.
+    fn clearly_right(&self, span: &std::ops::Range<usize>, grounds: &Grounds<'_>) -> bool {
+        self.odds < UNDOUBTED && self.alone(span, grounds) < UNDOUBTED_ALONE
+    }
+
+    fn alone(&self, span: &std::ops::Range<usize>, grounds: &Grounds<'_>) -> f64 {
         let sentence = self.said.sentences.iter().find(|s| s.contains(&span.start));
-        let alone = sentence.map_or(self.odds, |s| wording::score(self.words(s), grounds));
-        self.odds < EXCUSED && alone < EXCUSED_ALONE
+        sentence.map_or(self.odds, |s| wording::score(self.words(s), grounds))
     }
 
     /// The words of a span.

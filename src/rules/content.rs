@@ -57,7 +57,7 @@ fn rule_of(name: &str, reason: &str) -> Option<(&'static str, Binds)> {
         ("forbidden", "shaming") => ("R20", Binds::Everybody),
         ("forbidden", "threat" | "tone") => ("R20", Binds::TheModel),
         ("person", "claim") => ("R26", Binds::Everybody),
-        ("person", "human") => ("R26", Binds::TheModel),
+        ("person", "human" | "self") => ("R26", Binds::TheModel),
         ("secrets", "number") => ("R30", Binds::Everybody),
         ("secrets", "ask") => ("R30", Binds::TheModel),
         _ => return None,

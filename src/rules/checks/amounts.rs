@@ -50,9 +50,15 @@ fn wrong(
     marked: bool,
 ) -> Option<(&'static str, &'static str)> {
     let is = |name| role(draft, figure, name);
+    if super::figures::is_wrong_product(draft, figure, amount) {
+        return Some(("product", "a product that its factors do not have"));
+    }
     if !marked
         && (mentions::quotes_address(draft, grounds, figure)
-            || super::figures::multiplies(draft, grounds, figure))
+            || super::figures::multiplies(draft, grounds, figure)
+            || super::figures::is_excess(draft, grounds, figure)
+            || vouched::is_limit(draft, figure)
+                && amount.get() == i64::from(grounds.settings.plans.max_weeks) * 100)
     {
         return None;
     }
@@ -62,6 +68,12 @@ fn wrong(
             .is_some_and(|n| instalments::counts(draft, grounds, figure, n, Unity::Week))
         || mentions::is_contrast(draft, figure) && grounds.named_before(amount)
     {
+        return None;
+    }
+    if mentions::is_subtracted(draft, grounds, figure) {
+        return None;
+    }
+    if super::sums::proposal_adds_up(draft, grounds, figure.sentence) {
         return None;
     }
     if splits_wrongly(draft, grounds, figure, amount) {
@@ -127,16 +139,38 @@ fn wrong(
         ));
     }
     let sums = Sums::of(draft, grounds);
+    // "That's $1,800 of the $2,100": a part, whatever else the sentence says.
+    if mentions::is_part_of_debt(draft, grounds, figure) && sums.paid.contains(&amount) {
+        return None;
+    }
+    if mentions::is_owed_by_now(draft, figure) && grounds.debt() != Some(amount) {
+        return Some(("now", "a balance that the account does not have yet"));
+    }
+    // "Spread over 12 weeks, the $1,575 would be about $132 a week."
+    if grounds.debt() == Some(amount) && mentions::is_the_balance(draft, figure) {
+        return None;
+    }
     let mut accepted = Vec::new();
     let mut known = false;
     if is("owed") {
         known = true;
         accepted.extend(grounds.debt());
+        // "Los $300 bajan el saldo a $960"
+        if mentions::is_brought_to(draft, figure) {
+            accepted.extend(grounds.parts().into_iter().skip(1));
+            accepted.extend(&sums.rest);
+        }
     }
     if is("covered") {
         known = true;
         accepted.extend(grounds.parts());
         accepted.extend(&sums.rest);
+        // "Could you split your $220 into two payments?"
+        accepted.extend(
+            grounds
+                .own_amounts()
+                .filter(|_| mentions::is_divided(draft, figure)),
+        );
         if super::shortfalls::says_short(draft, figure.sentence) {
             accepted.extend(&sums.paid);
         }
@@ -158,7 +192,15 @@ fn wrong(
         }
     }
     if is("left") {
-        if grounds.own_amounts().next().is_none() {
+        // "$20 is less than we can take up for $1,340" names what is owed.
+        let compared = draft.said.named("left").any(|p| {
+            let first = crate::reading::plain_words(draft.words(&p.span))
+                .into_iter()
+                .next();
+            p.span.end == figure.span.end
+                && first.is_some_and(|w| matches!(w.as_str(), "less" | "menos" | "short"))
+        });
+        if grounds.own_amounts().next().is_none() || compared {
             accepted.extend(grounds.debt());
         }
         known = true;
@@ -240,7 +282,23 @@ fn wrong(
                 .any(|s| w.starts_with(s))
             })
         });
+    // "So $20 isn't enough", of an amount that a text orders to accept.
+    let turned_down = grounds.gives_orders
+        && (super::shortfalls::says_short(draft, figure.sentence)
+            || super::refusal::is_refused(draft, &figure.span))
+        && grounds.asks_for(amount);
+    let smallest = amount == grounds.settings.plans.min_weekly
+        && draft.said.sentences.get(figure.sentence).is_some_and(|s| {
+            crate::reading::plain_words(draft.words(s)).iter().any(|w| {
+                ["small", "lowest", "least", "minim", "menor"]
+                    .iter()
+                    .any(|s| w.starts_with(s))
+            })
+        });
     let any = grounds.debt() == Some(amount)
+        || smallest
+        || turned_down
+        || mentions::is_difference(draft, grounds, figure, amount)
         || asked_about
         || grounds.parts().contains(&amount)
         || grounds.own_amounts().any(|own| own == amount)
@@ -361,8 +419,14 @@ fn wrong_last(
             let paid = each.checked_mul(n)?.checked_add(amount)?;
             Some(bases.contains(&paid))
         };
-        *each == amount || with(*n) == Some(true) || with(n - 1) == Some(true)
+        // "10 payments and a last one of $25": on top of them.
+        let one_of_them = !instalments::adds_last(draft, amount) && with(n - 1) == Some(true);
+        *each == amount || with(*n) == Some(true) || one_of_them
     };
-    (last && grounds.debt().is_some() && !pairs.is_empty() && !pairs.iter().any(fits))
-        .then_some(("last", "a last payment that does not come to the balance"))
+    (last
+        && grounds.debt().is_some()
+        && !bases.contains(&amount)
+        && !pairs.is_empty()
+        && !pairs.iter().any(fits))
+    .then_some(("last", "a last payment that does not come to the balance"))
 }

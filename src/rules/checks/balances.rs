@@ -41,7 +41,18 @@ impl Grounds<'_> {
                 .flat_map(|s| &s.figures)
                 .any(|f| matches!(f.what, Stated::Date { .. }))
             || self.said_any(APART);
-        let recurring = |amount: &Cents| self.offers.iter().any(|o| o.weekly == *amount);
+        // "200 now and then 200 a week": the same amount twice, once as a single payment.
+        let twice = |amount: &Cents| {
+            self.own.iter().any(|s| {
+                let same = s
+                    .figures
+                    .iter()
+                    .filter(|f| amount_of(f.what) == Some(*amount));
+                same.count() > 1
+            }) && self.said_any(APART)
+        };
+        let recurring =
+            |amount: &Cents| self.offers.iter().any(|o| o.weekly == *amount) && !twice(amount);
         let single = |s: &Statements| -> Vec<Cents> {
             let figures = s.figures.iter().enumerate();
             figures
@@ -137,6 +148,12 @@ impl Grounds<'_> {
     /// when the tenant speaks of two parts, its halves.
     pub fn bases(&self) -> Vec<Cents> {
         self.parts()
+    }
+
+    /// Whether the open texts name the amount, whatever they order.
+    pub fn asks_for(&self, amount: Cents) -> bool {
+        let mut figures = self.asked.iter().flat_map(|s| &s.figures);
+        figures.any(|f| matches!(f.what, Stated::Money { amount: own, .. } if own == amount))
     }
 
     /// Whether the tenant used one of these folded words.

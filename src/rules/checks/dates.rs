@@ -48,6 +48,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         {
             return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
         }
+        if how == "weekday" && date.is_some_and(|d| is_other_number(draft, figure, d)) {
+            return Finding::failed(NAME, UNGROUNDED, "weekday", "a date with another weekday");
+        }
         if date.is_some_and(|d| plan_days::is_late_start(draft, grounds, figure, d)) {
             let why = "a plan that starts later than the plan rules admit";
             return Finding::failed(NAME, UNGROUNDED, "start", why);
@@ -61,6 +64,26 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         }
     }
     Finding::passed(NAME)
+}
+
+/// "El lunes 26", when Monday is the 25th.
+fn is_other_number(draft: &Draft<'_>, figure: &Statement, date: NaiveDate) -> bool {
+    let words = plain_words(draft.words(&figure.span));
+    let numbers: Vec<u32> = words.iter().filter_map(|w| w.parse().ok()).collect();
+    // "El lunes 15 y el lunes 22": the number's own day may be such a weekday as well.
+    let fits = |n: &u32| {
+        let months = [
+            date,
+            date.checked_add_months(chrono::Months::new(1))
+                .unwrap_or(date),
+        ];
+        *n == date.day()
+            || months.iter().any(|d| {
+                d.with_day(*n)
+                    .is_some_and(|d| d.weekday() == date.weekday())
+            })
+    };
+    !numbers.is_empty() && !numbers.iter().any(fits)
 }
 
 /// "The first payment", "the second one": no day, though the grammar of dates knows "the first".
@@ -83,10 +106,19 @@ fn is_ordinal(draft: &Draft<'_>, figure: &Statement) -> bool {
                 | "thing"
                 | "step"
                 | "paso"
+                | "half"
+                | "part"
+                | "portion"
+                | "mitad"
+                | "parte"
+                | "installments"
         )
     };
     let ordinal = [
-        "first", "second", "third", "primer", "primero", "primera", "segundo", "tercer",
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        "tenth", "eleventh", "twelfth", "primer", "primero", "primera", "segundo", "segunda",
+        "tercer", "tercero", "tercera", "cuarto", "quinto", "sexto", "septimo", "octavo", "noveno",
+        "decimo",
     ];
     let money = draft
         .reply
@@ -96,8 +128,29 @@ fn is_ordinal(draft: &Draft<'_>, figure: &Statement) -> bool {
     let asked = plain_words(draft.words(&sentence.unwrap_or_default()))
         .iter()
         .any(|w| matches!(w.as_str(), "cual" | "which" | "cuando" | "when"));
+    // "Two halves of $680. Is the 20th certain for the second?"
+    let led = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default()).pop();
+    let dated = led.is_some_and(|w| matches!(w.as_str(), "on" | "by" | "before" | "until" | "el"));
+    let parts = !dated
+        && !has_digit(draft.words(&figure.span))
+        && after.first().is_none_or(|w| w != "of" && w != "de")
+        && plain_words(draft.reply)
+            .iter()
+            .any(|w| matches!(w.as_str(), "halves" | "parts" | "mitades" | "partes"));
+    // "Two payments of $500, the second on December 18"
+    let own_day = matches!(after.first().map(String::as_str), Some("on" | "el"))
+        && draft.said.figures.iter().any(|f| {
+            matches!(f.what, Stated::Date { .. })
+                && f.span.start >= figure.span.end
+                && f.span.start - figure.span.end < 10
+        });
     words.iter().any(|w| ordinal.contains(&w.as_str()))
-        && (money || asked || words.iter().any(counted) || after.iter().take(4).any(counted))
+        && (money
+            || parts
+            || own_day
+            || asked
+            || words.iter().any(counted)
+            || after.iter().take(4).any(counted))
 }
 
 /// "Julio", when the tenant is called so: no month.
@@ -225,6 +278,17 @@ fn is_known(
         );
         !weekday || !numbered && about_hours
     };
+    // "De lunes a viernes", of an office that is open on weekdays.
+    let workday = weekday.is_some_and(|d| !matches!(d, Weekday::Sat | Weekday::Sun));
+    if !numbered
+        && workday
+        && about_hours
+        && ["weekday", "weekdays", "entre"]
+            .iter()
+            .any(|w| grounds.fact_words.contains(*w))
+    {
+        return true;
+    }
     let own = grounds
         .own
         .iter()
@@ -245,8 +309,10 @@ fn is_known(
             });
     }
     own_dates.any(|(own, own_weekday, own_how)| {
-        let same_day =
-            weekday.is_some() && (own_weekday == weekday || own.map(|d| d.weekday()) == weekday);
+        // "Hoy" names no Wednesday, though it be one.
+        let same_day = weekday.is_some()
+            && own_how != "today"
+            && (own_weekday == weekday || own.map(|d| d.weekday()) == weekday);
         same_day
             || date.is_some() && date == own
             || weekday.is_none()

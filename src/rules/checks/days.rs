@@ -25,15 +25,37 @@ const MONTHS: [(&str, &str); 12] = [
 
 /// "De lunes a viernes de 8:30 a 5:00": a time of the company's facts in the same sentence.
 pub(super) fn says_hours(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
-    draft.said.figures.iter().any(|f| {
-        f.sentence == figure.sentence
-            && matches!(f.what, Stated::Digits)
-            && draft.words(&f.span).contains(':')
-            && grounds
-                .settings
-                .company_facts
-                .as_deref()
-                .is_some_and(|facts| facts.contains(draft.words(&f.span)))
+    is_range_of_days(draft, figure)
+        || draft.said.figures.iter().any(|f| {
+            f.sentence == figure.sentence
+                && matches!(f.what, Stated::Digits)
+                && draft.words(&f.span).contains(':')
+                && grounds
+                    .settings
+                    .company_facts
+                    .as_deref()
+                    .is_some_and(|facts| facts.contains(draft.words(&f.span)))
+        })
+}
+
+/// "Mon-Fri", "de lunes a viernes": two weekdays joined, as opening hours name them.
+fn is_range_of_days(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let day = |f: &&Statement| {
+        matches!(
+            f.what,
+            Stated::Date {
+                weekday: Some(_),
+                ..
+            }
+        )
+    };
+    let days: Vec<&Statement> = draft.said.figures.iter().filter(day).collect();
+    days.windows(2).any(|pair| {
+        let [a, b] = pair else { return false };
+        let gap = draft.reply.get(a.span.end..b.span.start).unwrap_or("?");
+        let gap = gap.trim().to_lowercase();
+        let joined = ["-", "–", "to", "through", "thru", "a"].contains(&gap.as_str());
+        joined && (a.span == figure.span || b.span == figure.span)
     })
 }
 

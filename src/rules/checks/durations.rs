@@ -98,7 +98,7 @@ fn is_strange_rhythm(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statemen
         .flat_map(|s| &s.figures)
         .any(|f| f.what == figure.what);
     let open = draft.said.questions.contains(&figure.sentence)
-        || own
+        || own && !dated
         || handed_on
         || income
         || super::refusal::is_refused(draft, &figure.span);
@@ -123,7 +123,18 @@ fn claims_cover(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) ->
     ];
     let covers = words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)));
     let lengths = vouched::lengths_of(draft, grounds, figure);
+    // "You'd finish in 7 weeks, the last of them only $30."
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let before = crate::reading::plain_words(before);
+    let last = before
+        .iter()
+        .rev()
+        .take(5)
+        .any(|w| ["last", "final", "ultim"].iter().any(|s| w.starts_with(s)));
     if !covers
+        || last
+            && vouched::role(draft, figure, "left")
+                | instalments::names_last(draft, grounds, amount)
         || lengths.is_empty()
         || (super::shortfalls::says_short(draft, figure.sentence)
             || super::shortfalls::says_limit(draft, grounds, figure.sentence))
@@ -204,6 +215,17 @@ fn is_known(
     };
     if role(draft, figure, "late") {
         return is_how_late(grounds, hundredths, unit);
+    }
+    if is_ago(draft, figure) && is_how_late(grounds, hundredths, unit) {
+        return true;
+    }
+    // "¿Quieres ver un pago por semana?" is a rhythm.
+    let span = crate::reading::plain_words(draft.words(&figure.span));
+    if unit == Unity::Week
+        && hundredths == 100
+        && span.ends_with(&["por", "semana"].map(str::to_owned))
+    {
+        return true;
     }
     // "It's 29 days as of today", to "how many days late am I".
     let asked = grounds.said_any(&[
@@ -292,6 +314,15 @@ fn is_known(
         || instalments::counts(draft, grounds, figure, weeks, unit)
 }
 
+/// "It was due 19 days ago", "venció hace 19 días": how late, whatever else the sentence says.
+fn is_ago(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let after = draft.reply.get(figure.span.end..).unwrap_or_default();
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let next: Vec<String> = crate::reading::plain_words(after);
+    let led = crate::reading::plain_words(before).pop();
+    next.iter().take(2).any(|w| w == "ago") || led.is_some_and(|w| w == "hace")
+}
+
 /// "24 weeks is longer than we can offer".
 fn exceeds(sentence: &str) -> bool {
     let words = crate::reading::plain_words(sentence);
@@ -312,6 +343,7 @@ fn exceeds(sentence: &str) -> bool {
                 | "excede"
                 | "supera"
                 | "over"
+                | "more"
         )
     })
 }

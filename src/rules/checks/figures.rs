@@ -145,6 +145,16 @@ pub(super) fn is_product(
     })
 }
 
+/// "10 x $250 = $1,500": a product that is none.
+pub(super) fn is_wrong_product(draft: &Draft<'_>, figure: &Statement, amount: Cents) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    before.trim_end().ends_with('=')
+        && times(draft).iter().any(|(count, weekly, n)| {
+            let near = count.end <= figure.span.start && figure.span.start - count.start < 24;
+            near && weekly.checked_mul(*n) != Some(amount)
+        })
+}
+
 fn is_factor(draft: &Draft<'_>, figure: &Statement) -> bool {
     let before = draft.reply.get(..figure.span.start).unwrap_or_default();
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
@@ -215,7 +225,7 @@ fn is_repeated(draft: &Draft<'_>, grounds: &Grounds<'_>, n: i64, figure: &Statem
 }
 
 /// "16 weeks, 4 more than a plan can have": a length less the longest.
-fn is_excess(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+pub(super) fn is_excess(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
     let (Stated::Number(hundredths)
     | Stated::Money {
         amount: Cents(hundredths),
@@ -289,6 +299,9 @@ fn is_small_count(draft: &Draft<'_>, figure: &Statement) -> bool {
         && matches!(
             next.as_str(),
             "options"
+                | "dates"
+                | "fechas"
+                | "amounts"
                 | "ways"
                 | "choices"
                 | "questions"

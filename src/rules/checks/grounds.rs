@@ -24,6 +24,17 @@ pub struct CheckSettings {
     pub max_segments: usize,
 }
 
+/// Words for what is left after a payment.
+const REST: &[&str] = &[
+    "rest",
+    "resto",
+    "remaining",
+    "remainder",
+    "demas",
+    "then",
+    "luego",
+];
+
 /// An admissible or offered plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -132,6 +143,13 @@ impl<'a> Grounds<'a> {
             }));
         }
         self.own.clone_from(&self.asked);
+        // "1000 down and the rest over 7 weeks" is no offer of a seventh of 1000.
+        if self.said_any(REST)
+            && self.said_any(&["down", "now", "today", "hoy", "ahora", "enganche"])
+        {
+            let named: Vec<Cents> = self.own_amounts().collect();
+            self.offers.retain(|offer| named.contains(&offer.weekly));
+        }
         // Two texts that make one offer: "60 a week", "for 10 weeks".
         if texts.len() > 1 {
             let joined = texts.join(" ");
@@ -154,15 +172,7 @@ impl<'a> Grounds<'a> {
         let promises_a_sum = self.promises && self.own_amounts().next().is_some();
         if !self.offers.is_empty() || promises_a_sum {
             // "I can do 50 a week on the rest": the rest of what was said before.
-            if self.said_any(&[
-                "rest",
-                "resto",
-                "remaining",
-                "remainder",
-                "demas",
-                "then",
-                "luego",
-            ]) {
+            if self.said_any(REST) {
                 let earlier = history.iter().rev().take(4).filter(|e| !e.outbound);
                 for entry in earlier {
                     let said = statements::read(&entry.content, self.today);
@@ -210,8 +220,17 @@ impl<'a> Grounds<'a> {
         };
         let figures = self.own.iter().flat_map(|s| &s.figures);
         let weekly: Vec<Cents> = figures.filter_map(number).filter(near).collect();
-        self.offers
-            .extend(weekly.into_iter().map(|weekly| Terms { weekly, ..ours }));
+        // Their amount with our length, or with one of its own when that would not pay the debt.
+        let debt = self.debt();
+        self.offers.extend(weekly.into_iter().map(|weekly| {
+            let paid = ours.weeks.and_then(|n| weekly.checked_mul(i64::from(n)));
+            let short = paid.zip(debt).is_some_and(|(paid, debt)| paid < debt);
+            Terms {
+                weekly,
+                weeks: ours.weeks.filter(|_| !short),
+                ..ours
+            }
+        }));
     }
 
     /// What a plan has to cover.
@@ -240,15 +259,8 @@ impl<'a> Grounds<'a> {
         // What is left after the single payments the tenant named may be all the plan is for.
         let rest = longest.is_some_and(|most| {
             let rests = self.balances();
-            self.said_any(&[
-                "rest",
-                "resto",
-                "remaining",
-                "remainder",
-                "demas",
-                "then",
-                "luego",
-            ]) && rests.iter().skip(1).any(|rest| most >= *rest)
+            (self.said_any(REST) || self.said_any(&["after", "down", "despues", "enganche"]))
+                && rests.iter().skip(1).any(|rest| most >= *rest)
         });
         verdict.is_valid
             || rest
@@ -257,6 +269,18 @@ impl<'a> Grounds<'a> {
                     .debt()
                     .zip(longest)
                     .is_none_or(|(debt, longest)| longest >= debt)
+    }
+
+    /// Whether nothing but the day of the first payment keeps the rules from admitting an offer.
+    pub fn starts_too_late(&self, terms: Terms) -> bool {
+        let verdict = self.verdict(terms);
+        let late = |i: &Issue| i.code == IssueCode::StartDateTooFar;
+        let on_time = Terms {
+            start: None,
+            weeks: None,
+            ..terms
+        };
+        verdict.issues.iter().any(late) && self.admits(on_time)
     }
 
     fn context(&self) -> PlanContext {

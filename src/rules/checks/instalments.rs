@@ -84,6 +84,24 @@ pub(super) fn fit(
     None
 }
 
+/// Whether an amount is the smaller last payment of an offered one.
+pub(super) fn names_last(draft: &Draft<'_>, grounds: &Grounds<'_>, last: Cents) -> bool {
+    let offered = grounds
+        .offers
+        .iter()
+        .chain(&grounds.counters)
+        .map(|o| o.weekly);
+    offered.chain(grounds.own_amounts()).any(|weekly| {
+        bases_for(draft, grounds, weekly).into_iter().any(|base| {
+            grounds
+                .payments_needed(weekly, base)
+                .and_then(|n| weekly.checked_mul(n - 1))
+                .and_then(|paid| base.checked_sub(paid))
+                == Some(last)
+        })
+    })
+}
+
 /// What payments of an amount may be for: the debt, or a rest of it that the reply names, or whose
 /// first payment it names.
 pub(super) fn bases_for(draft: &Draft<'_>, grounds: &Grounds<'_>, amount: Cents) -> Vec<Cents> {
@@ -135,7 +153,7 @@ pub(super) fn speaks_of_last(draft: &Draft<'_>) -> bool {
 
 /// "And a last one of $55" comes on top of the payments counted before; "with the last one $55" is one
 /// of them.
-fn adds_last(draft: &Draft<'_>, last: Cents) -> bool {
+pub(super) fn adds_last(draft: &Draft<'_>, last: Cents) -> bool {
     draft.said.figures.iter().any(|f| {
         let before = draft.reply.get(..f.span.start).unwrap_or_default();
         let words = plain_words(before);
@@ -175,14 +193,15 @@ pub(super) fn counts(
     });
     // "70 a week. how long", where the reader sees no offer.
     let rhythm = |f: &Statement| matches!(f.what, Stated::Period { .. });
-    let weekly = grounds.own.iter().flat_map(|s| &s.figures).any(rhythm);
+    let weekly = grounds.own.iter().flat_map(|s| &s.figures).any(rhythm)
+        || grounds.said_any(&["weeks", "semanas", "long"]);
     let own = grounds
         .own_amounts()
         .filter(|_| unit == Unity::Payment || weekly && n > longest);
     let offered = grounds
         .offers
         .iter()
-        .chain(&grounds.counters)
+        .chain(grounds.counters.iter().filter(|p| names(draft, p.weekly)))
         .map(|p| p.weekly);
     // "10 weeks instead", at the amount that was spoken of before.
     let before = grounds.earlier.iter().copied().filter(|a| names(draft, *a));
@@ -362,14 +381,14 @@ pub(super) fn restates(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
                     grounds.own_amounts().any(|own| own == amount) || grounds.counts().contains(n);
                 let within = *n <= i64::from(grounds.settings.plans.max_weeks)
                     && amount >= grounds.settings.plans.min_weekly;
-                let pays = |base: &Cents| grounds.payments_needed(amount, *base) <= Some(n + 1);
+                // All but a smaller last one, when that is named.
+                let fit = fit(draft, grounds, f.sentence, amount, *n);
+                let least = n + i64::from(fit == Some(Fit::AllButLast) || speaks_of_last(draft));
+                let pays = |base: &Cents| grounds.payments_needed(amount, *base) <= Some(least);
                 theirs
                     && within
                     && bases_for(draft, grounds, amount).iter().any(pays)
-                    && matches!(
-                        fit(draft, grounds, f.sentence, amount, *n),
-                        Some(Fit::Finishes | Fit::AllButLast)
-                    )
+                    && matches!(fit, Some(Fit::Finishes | Fit::AllButLast))
             })
         }
         _ => false,

@@ -32,7 +32,13 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             .collect();
         let text = own.join(" ");
         let guess = language_of(&letters(&text));
-        if words(&text) >= 4 && guess.confidence >= 0.9 && !accepted.contains(&guess.code) {
+        // "That's a strong plan" is English, though "plan" is Spanish too.
+        let own = accepted.iter().map(|code| particles(&text, code)).max();
+        if words(&text) >= 4
+            && guess.confidence >= 0.9
+            && !accepted.contains(&guess.code)
+            && own.unwrap_or(0) <= particles(&text, guess.code)
+        {
             return fail("mixed");
         }
     }
@@ -42,6 +48,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 /// The language of the texts when clear. The file's too, when it says something else than the
 /// default and the texts do not contradict a default.
 fn accepted(grounds: &Grounds<'_>) -> Vec<&'static str> {
+    if let Some(code) = asked_for(grounds) {
+        return vec![code];
+    }
     let preferred = grounds.tenant.map(|t| code(t.language_preference));
     let written = written(&grounds.texts);
     let mut all: Vec<&'static str> = written.into_iter().collect();
@@ -59,6 +68,36 @@ fn accepted(grounds: &Grounds<'_>) -> Vec<&'static str> {
     all
 }
 
+/// "Can you write in English", "en español por favor": the language the last text asks for by name.
+fn asked_for(grounds: &Grounds<'_>) -> Option<&'static str> {
+    if grounds.gives_orders {
+        return None;
+    }
+    let text = grounds.texts.last()?;
+    text.split(['.', '?', '!', ','])
+        .find_map(|part| asked_in(&crate::reading::plain_words(part)))
+}
+
+fn asked_in(words: &[String]) -> Option<&'static str> {
+    let asks = words.iter().any(|w| {
+        [
+            "write", "speak", "text", "talk", "please", "pls", "plz", "can", "could", "escrib",
+            "habl", "favor", "pued", "podria", "porfa",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    });
+    let named = words.windows(2).find_map(|pair| match pair {
+        [a, b] if matches!(a.as_str(), "in" | "en") => match b.as_str() {
+            "english" | "ingles" => Some("en"),
+            "spanish" | "espanol" => Some("es"),
+            _ => None,
+        },
+        _ => None,
+    });
+    named.filter(|_| asks && words.len() <= 8)
+}
+
 /// The language the texts are clearly written in.
 pub(super) fn written(texts: &[&str]) -> Option<&'static str> {
     let joined = letters(&texts.join(" "));
@@ -73,6 +112,23 @@ fn code(language: Language) -> &'static str {
         Language::Portuguese => "pt",
         Language::French => "fr",
     }
+}
+
+/// How many of a language's commonest little words a text has.
+fn particles(text: &str, code: &str) -> usize {
+    let list: &[&str] = match code {
+        "en" => &[
+            "the", "thats", "that", "is", "are", "you", "your", "i", "we", "of", "for", "and",
+            "it", "its", "this", "would", "to",
+        ],
+        "es" => &[
+            "el", "la", "los", "las", "de", "que", "y", "por", "su", "sus", "con", "en", "es",
+            "le", "se", "un", "una", "lo",
+        ],
+        _ => &[],
+    };
+    let words = crate::reading::plain_words(text);
+    words.iter().filter(|w| list.contains(&w.as_str())).count()
 }
 
 fn letters(text: &str) -> String {

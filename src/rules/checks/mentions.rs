@@ -253,7 +253,12 @@ pub(super) fn is_spread(
     let over = crate::reading::plain_words(after)
         .first()
         .is_some_and(|w| matches!(w.as_str(), "over" | "across" | "durante" | "en" | "into"));
-    over && grounds.bases().contains(&amount)
+    // "$800 en dos pagos", the tenant's two of $400.
+    let together = grounds
+        .singles()
+        .into_iter()
+        .try_fold(Cents::ZERO, Cents::checked_add);
+    over && (grounds.bases().contains(&amount) || together == Some(amount))
 }
 
 /// "$20 over", "sobran $20": what payments exceed the balance by.
@@ -288,4 +293,144 @@ pub(super) fn is_spoken(grounds: &Grounds<'_>, amount: Cents) -> bool {
         || grounds.named_before(amount)
         || grounds.parts().contains(&amount)
         || grounds.singles().contains(&amount)
+}
+
+/// "$1,010 minus $300 is $710": three amounts of one sentence, the first of them what is owed, the
+/// second the tenant's, and the third their difference.
+pub(super) fn is_subtracted(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Statement) -> bool {
+    let sentence = draft.said.sentences.get(figure.sentence).cloned();
+    let words = crate::reading::plain_words(draft.words(&sentence.unwrap_or_default()));
+    let minus = words
+        .iter()
+        .any(|w| matches!(w.as_str(), "minus" | "less" | "menos"));
+    let amounts = draft.said.figures.iter().filter_map(|f| match f.what {
+        Stated::Money { amount, .. } if f.sentence == figure.sentence => Some(amount),
+        _ => None,
+    });
+    let amounts: Vec<Cents> = amounts.collect();
+    minus
+        && match amounts.as_slice() {
+            [all, part, rest] => {
+                grounds.debt() == Some(*all)
+                    && grounds.own_amounts().any(|own| own == *part)
+                    && all.checked_sub(*part) == Some(*rest)
+            }
+            _ => false,
+        }
+}
+
+/// "$1,800 of the $2,100": a part of what is owed.
+pub(super) fn is_part_of_debt(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+) -> bool {
+    draft.said.figures.iter().any(|f| {
+        let gap = draft
+            .reply
+            .get(figure.span.end..f.span.start)
+            .unwrap_or("?");
+        matches!(f.what, Stated::Money { amount, .. } if grounds.debt() == Some(amount))
+            && matches!(
+                gap.trim(),
+                "of the"
+                    | "of your"
+                    | "of"
+                    | "out of the"
+                    | "out of"
+                    | "de los"
+                    | "de sus"
+                    | "de tus"
+                    | "de"
+            )
+    })
+}
+
+/// "You now owe $680": the balance as it is, not as it would be after a payment.
+pub(super) fn is_owed_by_now(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let near: Vec<&str> = words.iter().rev().take(5).map(String::as_str).collect();
+    let has = |list: &[&str]| near.iter().any(|w| list.contains(w));
+    has(&["owe", "owes", "balance", "debe", "debes", "saldo"])
+        && has(&["now", "currently", "ahora", "actual", "actualmente"])
+        && !has(&[
+            "would", "will", "youd", "youll", "then", "after", "quedaria", "seria",
+        ])
+}
+
+/// "Can you manage the extra $4?": what one weekly amount is above another.
+pub(super) fn is_difference(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    figure: &Statement,
+    amount: Cents,
+) -> bool {
+    let before =
+        crate::reading::plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let after = crate::reading::plain_words(draft.reply.get(figure.span.end..).unwrap_or_default());
+    let extra = |w: &String| {
+        matches!(
+            w.as_str(),
+            "extra" | "more" | "another" | "additional" | "mas" | "adicionales" | "otros"
+        )
+    };
+    let named = draft.said.figures.iter().filter_map(|f| match f.what {
+        Stated::Money { amount, .. } if f.span != figure.span => Some(amount),
+        _ => None,
+    });
+    let named: Vec<Cents> = named.collect();
+    (before.iter().rev().take(2).any(extra) || after.iter().take(1).any(extra))
+        && grounds.offers.iter().any(|o| {
+            o.weekly
+                .checked_add(amount)
+                .is_some_and(|more| named.contains(&more))
+        })
+}
+
+/// "Brings your balance to $960", "bajan el saldo a $960": what a payment leaves.
+pub(super) fn is_brought_to(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let mut near = words.iter().rev().take(6);
+    near.any(|w| {
+        [
+            "bring", "brought", "lower", "reduc", "baja", "deja", "drop", "take",
+        ]
+        .iter()
+        .any(|s| w.starts_with(s))
+    })
+}
+
+/// "The $1,575": what is owed by name, where no verb before it claims that payments come to it or that
+/// it is left.
+pub(super) fn is_the_balance(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let mut near = words.iter().rev();
+    let named = near
+        .next()
+        .is_some_and(|w| matches!(w.as_str(), "the" | "los" | "your" | "sus" | "tus"));
+    let claims = [
+        "make", "come", "total", "add", "equal", "leav", "left", "remain", "cover", "pay", "paid",
+        "clear", "hac", "sum", "qued", "falt", "deja", "cubr", "pag", "rest", "minim", "least",
+        "bring", "reach", "complet", "llega", "junta", "reduc", "lower", "after",
+    ];
+    let part = near
+        .clone()
+        .next()
+        .is_some_and(|w| matches!(w.as_str(), "of" | "de"));
+    named
+        && !part
+        && !near
+            .take(4)
+            .any(|w| claims.iter().any(|s| w.starts_with(s)))
+}
+
+/// "Split your $220": the tenant's own amount, in smaller ones.
+pub(super) fn is_divided(draft: &Draft<'_>, figure: &Statement) -> bool {
+    let before = draft.reply.get(..figure.span.start).unwrap_or_default();
+    let words = crate::reading::plain_words(before);
+    let mut near = words.iter().rev().take(3).map(String::as_str);
+    near.any(|w| matches!(w, "split" | "divide" | "dividir" | "repartir" | "partir"))
 }

@@ -109,7 +109,9 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             }
             continue;
         }
-        if known(&word.plain) {
+        // "Mon-Fri": known words joined by a hyphen.
+        let joined = |parts: &[String]| parts.len() > 1 && parts.iter().all(|part| known(part));
+        if known(&word.plain) || joined(&word.parts) {
             continue;
         }
         // "Anytime, Greg!": what stands before the tenant's name is no name.
@@ -128,6 +130,8 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
 
 struct Word {
     plain: String,
+    /// Its words one by one, when it is several joined by hyphens.
+    parts: Vec<String>,
     capital: bool,
     /// First of a sentence.
     opens: bool,
@@ -148,7 +152,8 @@ fn cut(text: &str) -> Vec<Word> {
                 continue;
             }
             let letters = core.chars().next().is_some_and(char::is_alphabetic);
-            let plain = plain_words(core.trim_end_matches("'s").trim_end_matches("’s")).concat();
+            let parts = plain_words(core.trim_end_matches("'s").trim_end_matches("’s"));
+            let plain = parts.concat();
             let quoted = part.starts_with(['"', '“', '¿', '¡', '(']);
             let abbreviation = matches!(
                 plain.as_str(),
@@ -157,6 +162,7 @@ fn cut(text: &str) -> Vec<Word> {
             if letters {
                 out.push(Word {
                     plain,
+                    parts,
                     capital: core.chars().next().is_some_and(char::is_uppercase),
                     opens: opens || quoted,
                     comma: part.ends_with([',', ':', '!', '-']),

@@ -12,8 +12,14 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
             .as_deref()
             .unwrap_or_default(),
     );
+    let company = known.len();
     if !grounds.gives_orders {
         known.extend(grounds.texts.iter().flat_map(|t| numbers(t)));
+    }
+    // A number that only the tenant gave is theirs, whatever they say it is.
+    let ours = |number: &String| known.iter().take(company).any(|k| tail(k) == tail(number));
+    if !numbers(draft.reply).iter().all(ours) && calls_us(draft) {
+        return Finding::failed(NAME, UNGROUNDED, "phone", "a phone number that is not ours");
     }
     let same = |number: &String| known.iter().any(|k| k == number || tail(k) == tail(number));
     if numbers(draft.reply).iter().all(same) {
@@ -21,6 +27,21 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
     } else {
         Finding::failed(NAME, UNGROUNDED, "phone", "a phone number that nobody gave")
     }
+}
+
+/// "Call the new number of the office": tells the tenant where to call or pay.
+fn calls_us(draft: &Draft<'_>) -> bool {
+    let words = crate::reading::plain_words(draft.reply);
+    words.windows(2).any(|w| {
+        matches!(
+            (w[0].as_str(), w[1].as_str()),
+            ("call", "us" | "the" | "our")
+                | ("llame" | "llamar" | "llamenos", "al" | "a" | "en")
+                | ("la" | "the" | "our" | "nuestra", "office" | "oficina")
+                | ("our", "number")
+                | ("nuestro", "numero")
+        )
+    })
 }
 
 fn tail(digits: &str) -> &str {

@@ -173,7 +173,10 @@ pub(super) fn is_other_instalment(
         .reply
         .get(sentence.start..figure.span.start)
         .unwrap_or_default();
-    let words = plain_words(before);
+    // "The last payment being $65, and next Friday is fine as a start": two statements.
+    let turn = [", and ", ", y ", " but ", " pero "];
+    let clause = turn.iter().filter_map(|t| before.rfind(t)).max();
+    let words = plain_words(before.get(clause.unwrap_or(0)..).unwrap_or_default());
     let says = |stems: &[&str]| {
         words.iter().any(|w| stems.iter().any(|s| w.starts_with(s)))
             && words

@@ -15,6 +15,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let refused = refusable(p.reason) && refusal::is_refused(draft, &p.span);
         !refused
             && !is_quoted_fact(draft, grounds, p)
+            && !is_worked_out(draft, grounds, p)
             && !is_own_refund(draft, grounds, &p.span)
             && !draft.excuses(&p.span, grounds)
     });
@@ -186,6 +187,40 @@ fn is_own_refund(draft: &Draft<'_>, grounds: &Grounds<'_>, span: &std::ops::Rang
         && before.is_some_and(|w| matches!(w.as_str(), "the" | "your" | "tax" | "su" | "el"))
 }
 
+/// "$480 would be left, or 6 more weeks"; "bajamos a $85", the tenant's own admissible offer: a figure
+/// that follows from the plan, no concession.
+fn is_worked_out(
+    draft: &Draft<'_>,
+    grounds: &Grounds<'_>,
+    phrase: &crate::reading::statements::Phrase,
+) -> bool {
+    use crate::reading::statements::{Stated, Unity};
+    let beside = |f: &&crate::reading::statements::Statement| {
+        f.span.start < phrase.span.end && phrase.span.start < f.span.end
+    };
+    let mut figures = draft.said.figures.iter().filter(beside);
+    match phrase.reason {
+        "extension" => figures.any(|f| match f.what {
+            Stated::Count {
+                hundredths: Some(h),
+                unit: unit @ (Unity::Week | Unity::Payment),
+            } => {
+                instalments::is_further(draft, f)
+                    && instalments::counts(draft, grounds, f, h / 100, unit)
+            }
+            _ => false,
+        }),
+        "waive" => figures.any(|f| match f.what {
+            Stated::Money { amount, .. } => {
+                grounds.own_amounts().any(|own| own == amount)
+                    && instalments::finishes(draft, grounds, f, amount)
+            }
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
 /// Office hours and the like may hold such words when the company itself says so.
 fn is_quoted_fact(
     draft: &Draft<'_>,
@@ -212,8 +247,15 @@ fn wrongly_accepts(
     if instalments::restates(draft, grounds) {
         return None;
     }
+    if takes_other_rhythm(draft) {
+        return Some(("accepts", "accepts another rhythm than weekly"));
+    }
     if !grounds.offers.is_empty() {
-        let good = grounds.offers.iter().all(|offer| grounds.admits(*offer));
+        let late = says_start_limit(draft, grounds);
+        let good = grounds
+            .offers
+            .iter()
+            .all(|offer| grounds.admits(*offer) || late && grounds.starts_too_late(*offer));
         return (!good).then_some(("accepts", "accepts a plan the rules do not admit"));
     }
     if asks_concession(grounds) {
@@ -247,6 +289,45 @@ fn wrongly_accepts(
         .any(|a| a >= grounds.settings.plans.min_weekly || grounds.debt() == Some(a));
     (!length && !dated && !sum && !phrases.iter().all(friendly))
         .then_some(("accepts", "accepts a plan the tenant did not offer"))
+}
+
+/// "$250 every two weeks works": an amount with another rhythm, in a sentence that asks nothing and
+/// names no weekly one.
+fn takes_other_rhythm(draft: &Draft<'_>) -> bool {
+    use crate::reading::statements::Stated;
+    draft
+        .said
+        .named("accepts")
+        .filter(|p| !draft.said.questions.contains(&p.sentence))
+        .any(|p| {
+            let inside = || {
+                draft
+                    .said
+                    .figures
+                    .iter()
+                    .filter(|f| f.sentence == p.sentence)
+            };
+            let rhythms: Vec<bool> = inside()
+                .filter_map(|f| match f.what {
+                    Stated::Period { payments, weeks } => Some(payments == weeks),
+                    _ => None,
+                })
+                .collect();
+            let money = inside().any(|f| matches!(f.what, Stated::Money { .. }));
+            money
+                && !rhythms.is_empty()
+                && rhythms.iter().all(|weekly| !weekly)
+                && !super::shortfalls::says_short_or_long(draft, p.sentence)
+        })
+}
+
+/// "The start has to be within 30 days": what was agreed to is the amount.
+fn says_start_limit(draft: &Draft<'_>, grounds: &Grounds<'_>) -> bool {
+    use crate::reading::statements::{Stated, Unity};
+    let limit = i64::from(grounds.settings.plans.max_start_days) * 100;
+    draft.said.figures.iter().any(
+        |f| matches!(f.what, Stated::Count { hundredths: Some(n), unit: Unity::Day } if n == limit),
+    )
 }
 
 fn asks_concession(grounds: &Grounds<'_>) -> bool {

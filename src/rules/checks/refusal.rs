@@ -65,6 +65,13 @@ const PAIRS: &[(&str, &str)] = &[
     ("wouldnt", "cover"),
     ("less", "than"),
     ("below", "what"),
+    ("not", "up"),
+    ("isnt", "up"),
+    ("not", "mine"),
+    ("isnt", "mine"),
+    ("not", "in"),
+    ("cant", "do"),
+    ("not", "within"),
 ];
 /// Who else decides.
 const DECIDERS: &[&str] = &[
@@ -127,17 +134,36 @@ pub(super) fn is_refused(draft: &Draft<'_>, span: &Range<usize>) -> bool {
     };
     // "I can't wait to give you a discount"
     let eager = beside("cant", "wait") || beside("cannot", "wait");
-    // "No le puedo prometer", "eso no lo podemos".
-    let apart = words.windows(3).any(|w| {
-        w[0] == "no"
-            && matches!(
-                w[1].as_str(),
-                "le" | "lo" | "la" | "les" | "los" | "se" | "te" | "selo"
-            )
-            && matches!(
-                w[2].as_str(),
-                "puedo" | "podemos" | "puede" | "prometo" | "pueden"
-            )
+    // "No le puedo prometer", "eso no lo podemos", "no te lo puedo dar".
+    let apart = words.iter().enumerate().any(|(at, word)| {
+        let mut after = words.iter().skip(at + 1).map(String::as_str);
+        let pronouns = [
+            "le", "lo", "la", "les", "los", "las", "se", "te", "me", "nos", "selo",
+        ];
+        let next = after.by_ref().find(|w| !pronouns.contains(w));
+        word == "no"
+            && next.is_some_and(|w| {
+                matches!(
+                    w,
+                    "puedo"
+                        | "podemos"
+                        | "puede"
+                        | "prometo"
+                        | "pueden"
+                        | "podria"
+                        | "podriamos"
+                        | "depende"
+                        | "corresponde"
+                        | "toca"
+                        | "autoriza"
+                        | "ofrecemos"
+                        | "manejo"
+                        | "manejamos"
+                        | "tengo"
+                        | "decido"
+                        | "alcanzo"
+                )
+            })
     });
     let pair = apart || PAIRS.iter().any(|(a, b)| beside(a, b));
     (has(REFUSING) || pair) && !eager || has(DECIDERS) && has(ASKED) && !decided(&words)

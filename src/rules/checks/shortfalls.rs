@@ -74,7 +74,7 @@ pub(super) fn says_short(draft: &Draft<'_>, sentence: usize) -> bool {
                 (w[0].as_str(), w[1].as_str()),
                 ("less", "than")
                     | ("menos", "que")
-                    | ("menos", "de")
+                    | ("menos", "de" | "del")
                     | ("too", "little" | "low" | "small")
                     | ("muy", "poco")
                     | (
@@ -104,10 +104,15 @@ pub(super) fn says_limit(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usi
     let words = after_turn(&words);
     limit && !affirms(words)
         || refuses(words)
+        || words.windows(2).any(|w| {
+            matches!(
+                (w[0].as_str(), w[1].as_str()),
+                ("more", "than") | ("mas", "de")
+            )
+        }) && !affirms(words)
         || words.iter().any(|w| {
             [
-                "longer", "past", "exced", "pasa", "supera", "beyond", "limit", "exceed", "permit",
-                "allow",
+                "longer", "past", "exced", "pasa", "supera", "beyond", "exceed", "over", "above",
             ]
             .iter()
             .any(|stem| w.starts_with(stem))

@@ -144,6 +144,29 @@ pub(super) fn products(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize
         .collect()
 }
 
+/// "Could you pay $600 first and then $200 for 12 weeks?": a question whose payments come to the debt.
+pub(super) fn proposal_adds_up(draft: &Draft<'_>, grounds: &Grounds<'_>, sentence: usize) -> bool {
+    let pairs = pairs(draft, grounds, sentence);
+    let [(each, n)] = pairs.as_slice() else {
+        return false;
+    };
+    let single = draft.said.figures.iter().find_map(|f| match f.what {
+        Stated::Money { amount, .. } if f.sentence == sentence && amount != *each => {
+            (grounds.debt() != Some(amount)).then_some(amount)
+        }
+        _ => None,
+    });
+    let paid = each
+        .checked_mul(*n)
+        .zip(single)
+        .and_then(|(paid, single)| paid.checked_add(single));
+    draft.said.questions.contains(&sentence)
+        && *n <= i64::from(grounds.settings.plans.max_weeks)
+        && *each >= grounds.settings.plans.min_weekly
+        && paid.is_some()
+        && paid == grounds.debt()
+}
+
 /// "After today's payment", "después del primer pago": one payment.
 pub(super) fn is_after_one(draft: &Draft<'_>) -> bool {
     let words = plain_words(draft.reply);

@@ -15,7 +15,7 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         let owned = words
             .first()
             .is_some_and(|w| matches!(w.as_str(), "your" | "su" | "tu" | "sus"));
-        let mentioned = grounds.own_words.contains(last) && words.len() <= 3;
+        let mentioned = is_mentioned(grounds, last) && words.len() <= 3;
         let before = plain_words(draft.reply.get(..p.span.start).unwrap_or_default());
         let told = before.iter().rev().take(2).any(|w| {
             matches!(
@@ -71,6 +71,34 @@ pub(super) fn check(draft: &Draft<'_>, grounds: &Grounds<'_>) -> Finding {
         );
     }
     Finding::passed(NAME)
+}
+
+/// Words for the same relative.
+const RELATIVES: &[&[&str]] = &[
+    &["father", "dad", "daddy", "pops"],
+    &["mother", "mom", "mum", "mama", "ma"],
+    &[
+        "son", "daughter", "kid", "kids", "child", "baby", "boy", "girl",
+    ],
+    &["padre", "papa", "papi"],
+    &["madre", "mama", "mami"],
+    &["hijo", "hija", "nino", "nina", "bebe"],
+    &["esposo", "marido"],
+    &["esposa", "mujer"],
+];
+
+/// Whether the tenant spoke of the same person: "your father", to "my dad passed away".
+fn is_mentioned(grounds: &Grounds<'_>, relative: &str) -> bool {
+    let same = |group: &&&[&str]| group.contains(&relative);
+    // "Lo primero es su familia", to "mi hija está en el hospital".
+    let family = matches!(relative, "family" | "familia")
+        && RELATIVES.iter().any(|group| grounds.said_any(group));
+    grounds.own_words.contains(relative)
+        || family
+        || RELATIVES
+            .iter()
+            .filter(same)
+            .any(|group| grounds.said_any(group))
 }
 
 /// A name, an amount or a word for debt.

@@ -38,8 +38,10 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
     let is_length = |f: &Statement| {
         !role(draft, f, "maximum") && !role(draft, f, "late") && !is_limit(draft, f)
     };
-    let length =
-        |f: &Statement| count(draft, f).filter(|_| is_length(f) && !is_when(draft, figure, f));
+    let length = |f: &Statement| {
+        count(draft, f)
+            .filter(|_| is_length(f) && !is_when(draft, figure, f) && !is_until_start(draft, f))
+    };
     let amounts: Vec<&Statement> = inside().filter(|f| is_money(f)).collect();
     let lengths: Vec<(usize, i64)> = inside()
         .filter_map(|f| count(draft, f).map(|n| (f.span.start, n)))
@@ -76,7 +78,18 @@ pub(super) fn lengths_of(draft: &Draft<'_>, grounds: &Grounds<'_>, figure: &Stat
             .filter_map(length)
             .collect()
     };
-    let after = between(figure.span.end, next.unwrap_or(usize::MAX));
+    // "Instead of twelve of $140": that count has an amount of its own.
+    let priced = |f: &&Statement| {
+        next.is_some_and(|next| {
+            let gap = draft.reply.get(f.span.end..next).unwrap_or("?");
+            figure.span.end < f.span.start && matches!(gap.trim(), "of" | "de" | "at" | "x")
+        })
+    };
+    let after: Vec<i64> = inside()
+        .filter(|f| f.span.start >= figure.span.end)
+        .filter(|f| next.is_none_or(|next| f.span.end <= next) && !priced(f))
+        .filter_map(length)
+        .collect();
     if after.is_empty() {
         between(last.unwrap_or(0), figure.span.start)
     } else {
@@ -95,6 +108,18 @@ pub(super) fn is_when(draft: &Draft<'_>, money: &Statement, length: &Statement) 
         "" => led,
         gap => matches!(gap, "in" | "en" | "dentro de"),
     })
+}
+
+/// "Beginning in 2 weeks": when it begins, not how long it takes.
+fn is_until_start(draft: &Draft<'_>, length: &Statement) -> bool {
+    let before = draft.reply.get(..length.span.start).unwrap_or_default();
+    let last = plain_words(before).pop().unwrap_or_default();
+    let begins = [
+        "start", "begin", "empez", "empiez", "comenz", "comienz", "arranc",
+    ];
+    let span = draft.words(&length.span).to_lowercase();
+    (span.starts_with("in ") || span.starts_with("en ") || span.starts_with("dentro"))
+        && begins.iter().any(|s| last.starts_with(s))
 }
 
 /// The count of weeks or payments, months as four weeks.
@@ -139,10 +164,30 @@ pub(super) fn counted_day(text: &str, figure: &Statement) -> Option<i64> {
 }
 
 /// "12 at most", "12 como máximo": a limit, no length of anything.
-fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
+pub(super) fn is_limit(draft: &Draft<'_>, figure: &Statement) -> bool {
+    // "A plan can only run 12"
+    let before = plain_words(draft.reply.get(..figure.span.start).unwrap_or_default());
+    let mut near = before.iter().rev().take(2).map(String::as_str);
+    let run = near.any(|w| matches!(w, "run" | "last" | "durar" | "duran" | "go"));
+    let only = before
+        .iter()
+        .rev()
+        .take(4)
+        .any(|w| matches!(w.as_str(), "only" | "solo" | "hasta" | "most" | "maximo"));
+    if run && only {
+        return true;
+    }
     let after = draft.reply.get(figure.span.end..).unwrap_or_default();
     match plain_words(after).as_slice() {
         [first, ..] if matches!(first.as_str(), "max" | "maximum" | "maximo" | "tops") => true,
+        [a, b, c, ..] if matches!(a.as_str(), "is" | "es") => {
+            let limit = |w: &str| {
+                ["longest", "limit", "max", "most", "tope", "cap"]
+                    .iter()
+                    .any(|s| w.starts_with(s))
+            };
+            limit(b) || matches!(b.as_str(), "our" | "the" | "el" | "lo" | "nuestro") && limit(c)
+        }
         [a, b, ..] => matches!(
             (a.as_str(), b.as_str()),
             ("at", "most") | ("como", "maximo")
@@ -237,9 +282,13 @@ pub(super) fn is_pair(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents, w
 /// debt in a length that was named or is the longest.
 pub(super) fn is_weekly(draft: &Draft<'_>, grounds: &Grounds<'_>, weekly: Cents) -> bool {
     let mut plans = grounds.offers.iter().chain(&grounds.counters);
-    plans.any(|t| t.weekly == weekly)
-        || weekly == grounds.settings.plans.min_weekly
-        || computed(draft, grounds, weekly)
+    // The smallest amount of the plan rules, where it pays the debt in time.
+    let smallest = weekly == grounds.settings.plans.min_weekly
+        && grounds.debt().is_none_or(|debt| {
+            let most = weekly.checked_mul(i64::from(grounds.settings.plans.max_weeks));
+            most.is_some_and(|most| most >= debt)
+        });
+    plans.any(|t| t.weekly == weekly) || smallest || computed(draft, grounds, weekly)
 }
 
 /// Whether an amount pays the debt in a length that tenant or reply names, or in the longest.

@@ -79,8 +79,16 @@ pub(super) fn wrong_weekly(
             .any(|n| vouched::is_pair(draft, grounds, weekly, *n))
             || rhythm_finishes(draft, grounds, figure, amount, period);
         let longest = i64::from(grounds.settings.plans.max_weeks);
-        let short =
-            lengths.contains(&longest) && super::shortfalls::says_short(draft, figure.sentence);
+        // "$300 every other week would take longer than 12 weeks"
+        let takes_longer = || {
+            let needed = grounds
+                .debt()
+                .and_then(|d| grounds.payments_needed(amount, d));
+            needed.is_some_and(|n| n * period.1 > longest * period.0)
+                && super::shortfalls::says_longer(draft, figure.sentence)
+        };
+        let short = lengths.contains(&longest)
+            && (super::shortfalls::says_short(draft, figure.sentence) || takes_longer());
         if !(lengths.is_empty() || finishes || short)
             && lengths
                 .iter()
@@ -109,7 +117,24 @@ pub(super) fn wrong_weekly(
     }
     let asks = draft.said.questions.contains(&figure.sentence);
     let admissible = grounds.offers.iter().any(|o| grounds.admits(*o));
+    // "It would have to be weekly: 10 payments of $43. How does that look?", to 100 a fortnight.
+    let asks_next = draft.said.questions.contains(&(figure.sentence + 1))
+        && grounds
+            .own
+            .iter()
+            .flat_map(|s| &s.figures)
+            .any(|f| matches!(f.what, Stated::Period { payments, weeks } if payments != weeks));
+    // "What about 8 weeks instead": what the length they name comes to.
+    let their_length = grounds.asked.iter().flat_map(|s| &s.figures).any(|f| {
+        vouched::weeks(f).is_some_and(|n| {
+            n > 1
+                && vouched::lengths_of(draft, grounds, figure).contains(&n)
+                && vouched::is_pair(draft, grounds, amount, n)
+        })
+    });
     let proposes = asks
+        || asks_next
+        || their_length
         || role(draft, figure, "instead")
         || !admissible && !role(draft, figure, "attributed")
         || grounds.own_amounts().any(|a| a == amount)
@@ -152,14 +177,13 @@ pub(super) fn wrong_weekly(
     let fine = if lengths.is_empty() {
         vouched::is_weekly(draft, grounds, amount)
             || grounds.named_before(amount)
+            || asks && divides(draft, grounds, amount)
             || grounds.gives_orders
                 && (super::shortfalls::says_short(draft, figure.sentence)
-                    || super::shortfalls::says_limit(draft, grounds, figure.sentence))
-                && asked_for(grounds, amount)
+                    || super::refusal::is_refused(draft, &figure.span))
+                && grounds.asks_for(amount)
     } else {
-        lengths
-            .iter()
-            .any(|n| instalments::fit(draft, grounds, figure.sentence, amount, *n).is_some())
+        instalments::is_proven_payment(draft, grounds, figure, amount)
     };
     (!fine).then_some((
         "weekly",
@@ -296,7 +320,7 @@ fn contradicts(
     let spoken = grounds.offers.iter().any(|o| o.weekly == amount)
         || grounds.own_amounts().any(|own| own == amount)
         || grounds.named_before(amount)
-        || asked_for(grounds, amount);
+        || grounds.asks_for(amount);
     let first = draft.said.figures.iter().find(|f| {
         f.sentence == figure.sentence
             && matches!(f.what, Stated::Money { amount, .. } if grounds.debt() != Some(amount))
@@ -385,11 +409,15 @@ fn rhythm_finishes(
     })
 }
 
-/// Whether the open texts name the amount, whatever they order.
-fn asked_for(grounds: &Grounds<'_>, amount: Cents) -> bool {
-    let names =
-        |f: &Statement| matches!(f.what, Stated::Money { amount: own, .. } if own == amount);
-    grounds.asked.iter().any(|s| s.figures.iter().any(names))
+/// "$1,040 would be left. Could you do $130 a week?": a question about payments that pay a balance to
+/// the cent, in a length that is not named.
+fn divides(draft: &Draft<'_>, grounds: &Grounds<'_>, amount: Cents) -> bool {
+    let longest = i64::from(grounds.settings.plans.max_weeks);
+    let bases = instalments::bases_for(draft, grounds, amount);
+    amount >= grounds.settings.plans.min_weekly
+        && bases
+            .iter()
+            .any(|base| (2..=longest).any(|n| amount.checked_mul(n) == Some(*base)))
 }
 
 /// "Toward the $1,600": what is to be paid off, not a payment.
