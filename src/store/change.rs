@@ -207,3 +207,50 @@ changes! {
         DeadLetter(DeadLetter) => dead_letters::insert;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::{ConversationId, WorkflowId, WorkflowType};
+
+    fn begun(id: WorkflowId) -> Change {
+        let new = NewWorkflow {
+            id,
+            conversation_id: ConversationId::parse("c1").expect("an id"),
+            tenant_id: None,
+            kind: WorkflowType::SmsProcessing,
+            phone: None,
+            turn: 1,
+            correlation_id: String::new(),
+            reply_subject: None,
+            received_at: DateTime::UNIX_EPOCH,
+        };
+        new.into()
+    }
+
+    fn moved(id: WorkflowId) -> Change {
+        WorkflowUpdate::of(id, DateTime::UNIX_EPOCH).into()
+    }
+
+    #[test]
+    fn what_is_new_in_a_round_moves_in_a_statement_of_its_own() {
+        let [one, other] = [1, 2].map(|n| WorkflowId(uuid::Uuid::from_u128(n)));
+        let apart = |changes| Sorted::of(changes).moves_apart();
+        assert!(apart(vec![begun(one), moved(one)]), "it would find nothing");
+        assert!(!apart(vec![begun(one), moved(other)]));
+        assert!(!apart(vec![moved(one), moved(other)]));
+    }
+
+    #[test]
+    fn what_goes_first_sees_conversations_as_they_are_now() {
+        let one = WorkflowId(uuid::Uuid::from_u128(1));
+        let claim = Claim {
+            id: crate::domain::DraftId(uuid::Uuid::from_u128(3)),
+            held: None,
+        };
+        let changes = vec![moved(one), claim.into()];
+        assert!(Sorted::of(changes).moves_apart());
+    }
+}
