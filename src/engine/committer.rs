@@ -1,7 +1,7 @@
 //! Commits decisions, many at a time.
 //!
 //! A round is whatever queued while the previous round ran: one message when the service is idle
-//! (no waiting), hundreds when it is busy (one transaction, one statement per kind of row). A
+//! (no waiting), hundreds when it is busy (one transaction, one statement for most rows). A
 //! conversation always goes to the same shard and appears at most once in a round, so members of a
 //! round never meet on a row. A member that breaks its round is committed alone.
 

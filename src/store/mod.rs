@@ -1,7 +1,7 @@
 //! SQL, and nothing but SQL: one file per aggregate.
 //!
-//! Writes come as values ([`Change`]) and are applied for a whole batch at a time, one statement
-//! per kind of row, because the cost of a small row is the round trip and not the row. Only the
+//! Writes come as values ([`Change`]) and are applied for a whole batch at a time, most of them in
+//! one statement, because the cost of a small row is the round trip and not the row. Only the
 //! engine's committer calls [`apply`]; the bridge reads; the relay has tables of its own.
 
 pub mod attempts;
